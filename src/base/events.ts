@@ -1,0 +1,114 @@
+/**
+ * Everything a node says about itself: one typed union. `node.on(type, listener)` hears it, and so does whoever
+ * subscribes to the `node:diagnostics_channel` named `proc-mobility:<type>`. A listener that throws stops nothing.
+ */
+import { channel } from 'node:diagnostics_channel'
+import { reasonOf } from './errors.js'
+import type { Logger } from './ports.js'
+
+export interface EventMap {
+  nodeup: { node: string; incarnation: number; address: string }
+  nodedown: { node: string; incarnation: number; reason: 'left' | 'refused' | 'restarted' | 'silent' | 'operator' }
+  suspected: { node: string; incarnation: number; suspect: boolean }
+  linkup: { peer: string; address: string; ms: number }
+  linkdown: { peer: string; code: string; reason: string }
+  linkrefused: { peer: string; code: string; reason: string }
+  started: { name: string; kind: string; epoch: number }
+  stopped: { name: string; kind: string; epoch: number; reason: string }
+  registered: { name: string; node: string; epoch: number; line: number; status: 'live' | 'ended'; reason: string }
+  /** One per phase of a move, on the node where it happens. */
+  move: {
+    name: string
+    phase: MovePhase
+    role: 'source' | 'destination' | 'holder'
+    peer: string
+    attempt: string
+    ms: number
+    bytes: number
+    cause: string
+  }
+  /** A message that was accepted for sending and did not arrive, or died with its process (G5). */
+  undelivered: { name: string; what: 'call' | 'cast' | 'info'; count: number; reason: string }
+  /** A copy that was woken after its move was committed: what happened since the freeze may be lost. */
+  rollback: { name: string; epoch: number; line: number; reason: string }
+  /** A process in the middle of a move that waits for an operator. */
+  parked: { name: string; role: 'source' | 'destination'; reason: string }
+  /** Two live copies met; the one with the lower epoch stopped. */
+  conflict: { name: string; keptEpoch: number; stoppedEpoch: number; keptNode: string }
+  delegated: { name: string; epoch: number; address: string }
+  /** A peer claimed what it may not: a name, an epoch, an attempt that is not its own. */
+  violation: { peer: string; what: string; name: string }
+  limit: { limit: string; name: string; value: number }
+  standstill: { ms: number }
+}
+
+export type MovePhase =
+  | 'freeze'
+  | 'prepare'
+  | 'begin'
+  | 'prepared'
+  | 'commit'
+  | 'activate'
+  | 'retire'
+  | 'abort'
+  | 'aborted'
+  | 'refused'
+  | 'takeover'
+  | 'rollback'
+  | 'parked'
+  | 'closed'
+
+export type EventType = keyof EventMap
+export type EventOf<T extends EventType> = { readonly type: T; readonly node: string } & Readonly<EventMap[T]>
+export type NodeEvent = { [T in EventType]: EventOf<T> }[EventType]
+
+type Listener = (event: NodeEvent) => void
+
+/** The node's own bus. Emitting is synchronous and never throws. */
+export class Events {
+  readonly #node: string
+  readonly #log: Logger
+  readonly #listeners = new Map<EventType | '*', Set<Listener>>()
+
+  constructor(node: string, log: Logger) {
+    this.#node = node
+    this.#log = log
+  }
+
+  /** @returns a function that ends the subscription */
+  on<T extends EventType>(type: T | '*', listener: (event: EventOf<T>) => void): () => void {
+    const set = this.#listeners.get(type) ?? new Set<Listener>()
+    this.#listeners.set(type, set)
+    const added = listener as unknown as Listener
+    set.add(added)
+    return () => set.delete(added)
+  }
+
+  emit<T extends EventType>(type: T, data: EventMap[T]): void {
+    const diagnostics = channel(`proc-mobility:${type}`)
+    const specific = this.#listeners.get(type)
+    const all = this.#listeners.get('*')
+    if (!diagnostics.hasSubscribers && (specific?.size ?? 0) === 0 && (all?.size ?? 0) === 0) return
+    // `node` is the node that speaks, unless the event is about another one and says so itself.
+    const event = { node: this.#node, ...data, type } as unknown as NodeEvent
+    if (diagnostics.hasSubscribers) diagnostics.publish(event)
+    for (const listener of [...(specific ?? []), ...(all ?? [])]) {
+      try {
+        listener(event)
+      } catch (error) {
+        this.#log.error({ event: type, reason: reasonOf(error) }, 'an event listener threw')
+      }
+    }
+  }
+
+  /** Resolves at the next event of this type that `accepts`. Arm it before the act. */
+  once<T extends EventType>(type: T, accepts: (event: EventOf<T>) => boolean = () => true): Promise<EventOf<T>> {
+    return new Promise((resolve) => {
+      const off = this.on(type, (event: EventOf<T>) => {
+        if (!accepts(event)) return
+        off()
+        resolve(event)
+      })
+    })
+  }
+}
