@@ -1,0 +1,235 @@
+/**
+ * Bytes to values: the hook that msgpack-lite calls for each value. Runs only after the guard, so nothing is checked
+ * twice; what the guard cannot see (duplicates, what stands inside our extensions) is checked here.
+ */
+import { fail } from '../base/errors.js'
+import { FieldProblem } from './fields.js'
+import { type Reader, readOriginal } from './msgpack.js'
+import { buildError, buildProcessRef, buildReplyTo, buildTyped, EXT } from './shapes.js'
+
+/** From here on a frame's bytes are handed out without a copy. A short view would keep a whole network buffer alive. */
+const VIEW_BYTES_MIN = 4_096
+
+const refuse = (reason: string): never => {
+  throw fail('ERR_DECODE', { reason })
+}
+
+const number = (reader: Reader, bytes: 1 | 2 | 4): number => {
+  const { buffer, offset } = reader
+  reader.offset = offset + bytes
+  if (bytes === 1) return buffer[offset] as number
+  return bytes === 2 ? buffer.readUInt16BE(offset) : buffer.readUInt32BE(offset)
+}
+
+/** Where the next `length` bytes start. */
+const take = (reader: Reader, length: number): number => {
+  const start = reader.offset
+  reader.offset = start + length
+  return start
+}
+
+// Keys repeat: a cache saves making and hashing them again. Bounded, and a hit is compared byte by byte.
+const CACHED_BYTES_MAX = 32
+const keyCache: string[] = new Array<string>(1_024).fill('')
+
+const isAscii = (buffer: Buffer, start: number, text: string): boolean => {
+  for (let i = 0; i < text.length; i++) {
+    if (buffer[start + i] !== text.charCodeAt(i)) return false
+  }
+  return true
+}
+
+const readShortKey = (buffer: Buffer, start: number, length: number): string => {
+  let hash = length
+  for (let i = 0; i < length; i++) hash = (hash * 31 + (buffer[start + i] as number)) | 0
+  const slot = hash & 1_023
+  const cached = keyCache[slot] as string
+  if (cached.length === length && isAscii(buffer, start, cached)) return cached
+  const key = buffer.toString('utf8', start, start + length)
+  if (key.length === length) keyCache[slot] = key
+  return key
+}
+
+const readText = (reader: Reader, length: number): string => {
+  const { buffer } = reader
+  const start = take(reader, length)
+  if (length > 8) return buffer.toString('utf8', start, start + length)
+  let text = ''
+  for (let i = 0; i < length; i++) {
+    const byte = buffer[start + i] as number
+    if (byte > 127) return buffer.toString('utf8', start, start + length)
+    text += String.fromCharCode(byte)
+  }
+  return text
+}
+
+const readKey = (reader: Reader): string => {
+  const type = number(reader, 1)
+  const length =
+    type < 0xc0 ? type & 31 : type === 0xd9 ? number(reader, 1) : type === 0xda ? number(reader, 2) : number(reader, 4)
+  const start = take(reader, length)
+  if (length <= CACHED_BYTES_MAX) return readShortKey(reader.buffer, start, length)
+  return reader.buffer.toString('utf8', start, start + length)
+}
+
+const readObject = (reader: Reader, count: number): unknown => {
+  const out: Record<string, unknown> = {}
+  for (let i = 0; i < count; i++) {
+    const key = readKey(reader)
+    if (Object.hasOwn(out, key)) refuse('a key stands there twice')
+    out[key] = readValue(reader)
+  }
+  return out
+}
+
+const readArray = (reader: Reader, count: number): unknown[] => {
+  const out: unknown[] = []
+  for (let i = 0; i < count; i++) out.push(readValue(reader))
+  return out
+}
+
+const readBytes = (reader: Reader, length: number): Buffer => {
+  const start = take(reader, length)
+  const view = reader.buffer.subarray(start, start + length)
+  return reader.views && length >= VIEW_BYTES_MIN ? view : Buffer.from(view)
+}
+
+/** The array header in front of an extension's content. */
+const readCount = (reader: Reader): number => {
+  const type = number(reader, 1)
+  return type < 0xa0 ? type & 15 : number(reader, type === 0xdc ? 2 : 4)
+}
+
+const readMap = (reader: Reader): Map<unknown, unknown> => {
+  const pairs = readCount(reader) / 2
+  const out = new Map<unknown, unknown>()
+  for (let i = 0; i < pairs; i++) {
+    const key = readValue(reader)
+    out.set(key, readValue(reader))
+  }
+  return out.size === pairs ? out : refuse('a key of a Map stands there twice')
+}
+
+const readSet = (reader: Reader): Set<unknown> => {
+  const count = readCount(reader)
+  const out = new Set<unknown>()
+  for (let i = 0; i < count; i++) out.add(readValue(reader))
+  return out.size === count ? out : refuse('a member of a Set stands there twice')
+}
+
+const readError = (reader: Reader): Error => {
+  const hasCause = readCount(reader) === 4
+  const index = number(reader, 1)
+  const message = readValue(reader)
+  const code = readValue(reader)
+  const cause = hasCause ? readValue(reader) : undefined
+  if (typeof message !== 'string' || (code !== null && typeof code !== 'string')) {
+    return refuse('an error holds something else than its type says')
+  }
+  return buildError({ index, message, code: code ?? undefined, hasCause }, cause)
+}
+
+const readRef = (reader: Reader, build: (wire: unknown) => unknown): unknown => {
+  const parts = readArray(reader, readCount(reader))
+  try {
+    return build(parts)
+  } catch (error) {
+    if (!(error instanceof FieldProblem)) throw error
+    return refuse(`a reference's ${error.path.slice(1)} ${error.why}`)
+  }
+}
+
+const readBigint = (reader: Reader, length: number): bigint => {
+  const start = take(reader, length)
+  const hex = reader.buffer.toString('hex', start + 1, start + length)
+  const magnitude = hex === '' ? 0n : BigInt(`0x${hex}`)
+  return reader.buffer[start] === 1 ? -magnitude : magnitude
+}
+
+const readTyped = (reader: Reader, length: number): unknown => {
+  const start = take(reader, length)
+  return buildTyped(reader.buffer[start] as number, reader.buffer.subarray(start + 1, start + length))
+}
+
+const readExt = (reader: Reader, length: number): unknown => {
+  const type = number(reader, 1)
+  switch (type) {
+    case EXT.UNDEFINED:
+      take(reader, length)
+      return undefined
+    case EXT.BIGINT:
+      return readBigint(reader, length)
+    case EXT.DATE:
+      return new Date(reader.buffer.readDoubleBE(take(reader, length)))
+    case EXT.MAP:
+      return readMap(reader)
+    case EXT.SET:
+      return readSet(reader)
+    case EXT.ERROR:
+      return readError(reader)
+    case EXT.TYPED_ARRAY:
+      return readTyped(reader, length)
+    case EXT.ARRAY_BUFFER: {
+      const start = take(reader, length)
+      return Uint8Array.from(reader.buffer.subarray(start, start + length)).buffer
+    }
+    case EXT.REPLY_TO:
+      return readRef(reader, buildReplyTo)
+    case EXT.PROCESS_REF:
+      return readRef(reader, buildProcessRef)
+    default:
+      return refuse(`extension ${type} is unknown`)
+  }
+}
+
+/** What has a size of its own in front of it. Numbers are left to msgpack-lite. */
+const readSized = (reader: Reader, type: number): unknown => {
+  switch (type) {
+    case 0xc4:
+      return readBytes(reader, number(reader, 1))
+    case 0xc5:
+      return readBytes(reader, number(reader, 2))
+    case 0xc6:
+      return readBytes(reader, number(reader, 4))
+    case 0xc7:
+      return readExt(reader, number(reader, 1))
+    case 0xc8:
+      return readExt(reader, number(reader, 2))
+    case 0xc9:
+      return readExt(reader, number(reader, 4))
+    case 0xcb:
+      return reader.buffer.readDoubleBE(take(reader, 8))
+    case 0xd9:
+      return readText(reader, number(reader, 1))
+    case 0xda:
+      return readText(reader, number(reader, 2))
+    case 0xdb:
+      return readText(reader, number(reader, 4))
+    case 0xdc:
+      return readArray(reader, number(reader, 2))
+    case 0xdd:
+      return readArray(reader, number(reader, 4))
+    case 0xde:
+      return readObject(reader, number(reader, 2))
+    case 0xdf:
+      return readObject(reader, number(reader, 4))
+    default:
+      if (type >= 0xd4 && type <= 0xd8) return readExt(reader, 1 << (type - 0xd4))
+      reader.offset -= 1
+      return readOriginal(reader)
+  }
+}
+
+/** Reads the next value. */
+export const readValue = (reader: Reader): unknown => {
+  const type = reader.buffer[reader.offset++] as number
+  if (type < 0x80) return type
+  if (type < 0x90) return readObject(reader, type & 15)
+  if (type < 0xa0) return readArray(reader, type & 15)
+  if (type < 0xc0) return readText(reader, type & 31)
+  if (type >= 0xe0) return type - 256
+  if (type === 0xc0) return null
+  if (type === 0xc2) return false
+  if (type === 0xc3) return true
+  return readSized(reader, type)
+}

@@ -1,0 +1,287 @@
+/**
+ * Values to bytes: the hook that msgpack-lite calls for each value. Numbers, strings and Buffers are written as it
+ * writes them; containers and extensions by us, since its own way with objects goes by the names of their classes.
+ */
+import { Buffer } from 'node:buffer'
+import { type Writer, writeOriginal } from './msgpack.js'
+import type { ProcessRef, ReplyTo } from './refs.js'
+import {
+  checkBigint,
+  checkNoExtras,
+  checkText,
+  EXT,
+  elementOf,
+  errorParts,
+  isTextKey,
+  ownData,
+  plainKeys,
+  processRefParts,
+  refuseType,
+  replyToParts,
+  shapeOf,
+  type TypedArray,
+  typedParts,
+} from './shapes.js'
+
+const SHORT = 32
+
+const writeByte = (writer: Writer, byte: number): void => {
+  const at = writer.reserve(1)
+  writer.buffer[at] = byte
+}
+
+const writeDouble = (writer: Writer, value: number): void => {
+  const at = writer.reserve(9)
+  writer.buffer[at] = 0xcb
+  writer.buffer.writeDoubleBE(value, at + 1)
+}
+
+const writeNumber = (writer: Writer, value: number): void => {
+  const whole = value | 0
+  if (value === whole) {
+    // msgpack-lite takes -0 for 0
+    if (value === 0 && Object.is(value, -0)) writeDouble(writer, value)
+    else if (value >= -32 && value < 128) writeByte(writer, value & 0xff)
+    else writeOriginal(writer, value)
+  } else if (value >= 0 && value <= 0xffff_ffff && Math.floor(value) === value) {
+    writeOriginal(writer, value)
+  } else {
+    writeDouble(writer, value)
+  }
+}
+
+const writeText = (writer: Writer, value: string): void => {
+  const { length } = value
+  if (length >= SHORT) {
+    writeAnyText(writer, value)
+    return
+  }
+  const at = writer.reserve(length + 1)
+  const { buffer } = writer
+  buffer[at] = 0xa0 | length
+  for (let i = 0; i < length; i++) {
+    const code = value.charCodeAt(i)
+    if (code > 127) {
+      writer.offset = at
+      writeAnyText(writer, value)
+      return
+    }
+    buffer[at + 1 + i] = code
+  }
+}
+
+const writeAnyText = (writer: Writer, value: string): void => {
+  checkText(writer.trail, value)
+  writeOriginal(writer, value)
+}
+
+/** The header of an array (`few` 0x90, `many` 0xdc) or a map (0x80, 0xde). */
+const writeHeader = (writer: Writer, few: number, many: number, count: number): void => {
+  if (count < 16) {
+    writeByte(writer, few | count)
+    return
+  }
+  const isWide = count > 0xffff
+  const at = writer.reserve(isWide ? 5 : 3)
+  writer.buffer[at] = isWide ? many + 1 : many
+  if (isWide) writer.buffer.writeUInt32BE(count, at + 1)
+  else writer.buffer.writeUInt16BE(count, at + 1)
+}
+
+const writePlain = (writer: Writer, value: object): void => {
+  const { trail } = writer
+  const keys = plainKeys(trail, value)
+  trail.enter(value, 2 * keys.length)
+  writeHeader(writer, 0x80, 0xde, keys.length)
+  for (const key of keys) {
+    trail.at(key)
+    trail.checkKey(key)
+    writeText(writer, key)
+    writeValue(writer, ownData(trail, value, key))
+  }
+  trail.leave()
+}
+
+const writeArray = (writer: Writer, value: readonly unknown[]): void => {
+  const { trail } = writer
+  const { length } = value
+  trail.enter(value, length)
+  writeHeader(writer, 0x90, 0xdc, length)
+  for (let i = 0; i < length; i++) {
+    trail.at(i)
+    writeValue(writer, elementOf(trail, value, i))
+  }
+  trail.leave()
+}
+
+/** An extension of bytes. */
+const writeExt = (writer: Writer, type: number, bytes: Buffer): void => {
+  const { length } = bytes
+  const fixed = length <= 16 ? [1, 2, 4, 8, 16].indexOf(length) : -1
+  const header = fixed >= 0 ? 2 : length <= 0xff ? 3 : length <= 0xffff ? 4 : 6
+  const at = writer.reserve(header)
+  const { buffer } = writer
+  buffer[at] = fixed >= 0 ? 0xd4 + fixed : header === 3 ? 0xc7 : header === 4 ? 0xc8 : 0xc9
+  if (header > 2) buffer.writeUIntBE(length, at + 1, header - 2)
+  buffer[at + header - 1] = type
+  writer.send(bytes)
+}
+
+const positionOf = (writer: Writer): number => writer.flushed + writer.offset - writer.start
+
+/** An extension that holds an array. Its length is filled in at the end: chunks are views, so that reaches them. */
+const writeNested = (writer: Writer, type: number, count: number, content: () => void): void => {
+  const at = writer.reserve(6)
+  const slab = writer.buffer
+  slab[at] = 0xc9
+  slab[at + 5] = type
+  const start = positionOf(writer)
+  writeHeader(writer, 0x90, 0xdc, count)
+  content()
+  slab.writeUInt32BE(positionOf(writer) - start, at + 1)
+}
+
+const writeMap = (writer: Writer, value: ReadonlyMap<unknown, unknown>): void => {
+  const { trail } = writer
+  checkNoExtras(trail, value)
+  trail.enter(value, 2 * value.size)
+  writeNested(writer, EXT.MAP, 2 * value.size, () => {
+    let index = 0
+    for (const [key, entry] of value) {
+      trail.at(index++)
+      if (isTextKey(key)) trail.checkKeySize(key)
+      writeValue(writer, key)
+      trail.at(index++)
+      writeValue(writer, entry)
+    }
+  })
+  trail.leave()
+}
+
+const writeSet = (writer: Writer, value: ReadonlySet<unknown>): void => {
+  const { trail } = writer
+  checkNoExtras(trail, value)
+  trail.enter(value, value.size)
+  writeNested(writer, EXT.SET, value.size, () => {
+    let index = 0
+    for (const member of value) {
+      trail.at(index++)
+      writeValue(writer, member)
+    }
+  })
+  trail.leave()
+}
+
+const writeError = (writer: Writer, value: object): void => {
+  const { trail } = writer
+  const parts = errorParts(trail, value)
+  const count = parts.hasCause ? 4 : 3
+  trail.enter(value, count)
+  writeNested(writer, EXT.ERROR, count, () => {
+    writeByte(writer, parts.index)
+    trail.at('message')
+    writeText(writer, parts.message)
+    trail.at('code')
+    writeValue(writer, parts.code ?? null)
+    trail.at('cause')
+    if (parts.hasCause) writeValue(writer, ownData(trail, value, 'cause'))
+  })
+  trail.leave()
+}
+
+/** ReplyTo and ProcessRef: their parts are plain. */
+const writeParts = (writer: Writer, type: number, value: object, parts: readonly unknown[]): void => {
+  writer.trail.enter(value, parts.length)
+  writeNested(writer, type, parts.length, () => {
+    for (const part of parts) writeValue(writer, part)
+  })
+  writer.trail.leave()
+}
+
+const writeDate = (writer: Writer, value: Date): void => {
+  checkNoExtras(writer.trail, value)
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(value.getTime())
+  writeExt(writer, EXT.DATE, bytes)
+}
+
+const writeBigint = (writer: Writer, value: bigint): void => {
+  checkBigint(writer.trail, value)
+  const hex = value === 0n ? '' : (value < 0n ? -value : value).toString(16)
+  const sign = value < 0n ? '01' : '00'
+  writeExt(writer, EXT.BIGINT, Buffer.from(hex.length % 2 === 0 ? sign + hex : `${sign}0${hex}`, 'hex'))
+}
+
+const writeTyped = (writer: Writer, value: TypedArray): void => {
+  const { index, bytes } = typedParts(value)
+  writeExt(writer, EXT.TYPED_ARRAY, Buffer.concat([Buffer.of(index), bytes]))
+}
+
+const writeObject = (writer: Writer, value: object): void => {
+  const { trail } = writer
+  const shape = shapeOf(trail, value)
+  switch (shape) {
+    case 'plain':
+      writePlain(writer, value)
+      break
+    case 'array':
+      writeArray(writer, value as readonly unknown[])
+      break
+    case 'buffer':
+      writeOriginal(writer, value)
+      break
+    case 'typedArray':
+      writeTyped(writer, value as TypedArray)
+      break
+    case 'arrayBuffer':
+      writeExt(writer, EXT.ARRAY_BUFFER, Buffer.from(value as ArrayBuffer))
+      break
+    case 'date':
+      writeDate(writer, value as Date)
+      break
+    case 'map':
+      writeMap(writer, value as ReadonlyMap<unknown, unknown>)
+      break
+    case 'set':
+      writeSet(writer, value as ReadonlySet<unknown>)
+      break
+    case 'error':
+      writeError(writer, value)
+      break
+    case 'replyTo':
+      writeParts(writer, EXT.REPLY_TO, value, replyToParts(trail, value as ReplyTo))
+      break
+    case 'processRef':
+      writeParts(writer, EXT.PROCESS_REF, value, processRefParts(trail, value as ProcessRef))
+      break
+  }
+}
+
+const undefinedBytes = Buffer.of(0xd4, EXT.UNDEFINED, 0)
+
+/** Writes one value of any kind, or refuses it with its path. */
+export const writeValue = (writer: Writer, value: unknown): void => {
+  switch (typeof value) {
+    case 'string':
+      writeText(writer, value)
+      break
+    case 'number':
+      writeNumber(writer, value)
+      break
+    case 'boolean':
+      writeByte(writer, value ? 0xc3 : 0xc2)
+      break
+    case 'object':
+      value === null ? writeByte(writer, 0xc0) : writeObject(writer, value)
+      break
+    case 'undefined':
+      writer.send(undefinedBytes)
+      break
+    case 'bigint':
+      writeBigint(writer, value)
+      break
+    default:
+      refuseType(writer.trail, value)
+      break
+  }
+}
