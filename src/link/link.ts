@@ -1,0 +1,166 @@
+/**
+ * One connection that is up: what goes out (send-queue), signs of life (heartbeat), what comes in.
+ * Its session (session.ts) owns the socket; a link that has ended never comes back, its successor is another Link.
+ *
+ *   session --receive(kind, body)--> decode --> HEARTBEAT: heartbeat    all others: message()
+ *   send, bulk --> encode --> send-queue --> socket
+ */
+import { type ErrorCode, fail } from '../base/errors.js'
+import { type Address, type Identity, nodeKey } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import type { Clock } from '../base/ports.js'
+import type { Socket } from '../transport/transport.js'
+import { decodeFrame, encodeFrame } from '../wire/frame.js'
+import type { KindOffer, Message } from '../wire/messages.js'
+import { type Beat, Heartbeat } from './heartbeat.js'
+import { SendQueue } from './send-queue.js'
+
+/** The node at the other end, as it said itself and as its proof covers it. */
+export interface Peer extends Identity {
+  /** Where it listens. */
+  readonly address: Address
+  readonly kinds: readonly KindOffer[]
+  readonly frameBytesMax: number
+  readonly stateBytesMax: number
+  /** Of our own cluster. */
+  readonly member: boolean
+}
+
+interface LinkDeps {
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly socket: Socket
+  readonly peer: Peer
+  readonly dialed: boolean
+  /** What the handshake took for one round trip. */
+  readonly rttMs: number
+  message(link: Link, message: Message): void
+  /** Ends the session: BYE, then the socket. */
+  close(code: ErrorCode | 'left', reason: string): void
+}
+
+export class Link {
+  readonly peer: Peer
+  /** This node dialed it. */
+  readonly dialed: boolean
+  /** When it came up, in ms of the clock. */
+  readonly upAt: number
+  readonly #deps: LinkDeps
+  readonly #limits: Limits
+  readonly #queue: SendQueue
+  readonly #heartbeat: Heartbeat
+  #up = true
+
+  constructor(deps: LinkDeps) {
+    const { clock, limits, socket, peer } = deps
+    this.peer = peer
+    this.dialed = deps.dialed
+    this.upAt = clock.now()
+    this.#deps = deps
+    // What the peer would refuse is refused here, where the sender hears of it.
+    this.#limits = { ...limits, frameBytesMax: Math.min(limits.frameBytesMax, peer.frameBytesMax) }
+    const silent = (): void => this.close('ERR_LINK_LOST', 'silent')
+    const send = ({ sentAt, echo }: Beat): void => this.#write({ type: 'HEARTBEAT', sentAt, echo })
+    this.#heartbeat = new Heartbeat({ clock, limits, send, silent }, deps.rttMs)
+    this.#queue = new SendQueue({
+      clock,
+      limits,
+      socket,
+      peer: nodeKey(peer),
+      pressure: (paused) => this.#pressure(paused),
+      slow: () => this.close('ERR_LINK_LOST', 'slow'),
+    })
+  }
+
+  get up(): boolean {
+    return this.#up
+  }
+
+  /** Bytes that wait for this peer to read, chunks included. Who can hold back should, above some of them. */
+  get queuedBytes(): number {
+    return this.#queue.queuedBytes
+  }
+
+  /** The last round trip that was measured, in ms. */
+  get rttMs(): number {
+    return this.#heartbeat.rttMs
+  }
+
+  /** How long the peer has said nothing, in ms. */
+  get silentMs(): number {
+    return this.#heartbeat.silentMs
+  }
+
+  /**
+   * Sends a message behind those sent before. On a link that has ended it does nothing: what has to arrive is sent
+   * again by whoever waits for its acknowledgement.
+   * @throws ERR_FRAME_TOO_LARGE  over the limit of this node or of the peer
+   */
+  send(message: Message): void {
+    if (!this.#up) return
+    this.#write(message)
+    this.#heartbeat.sent()
+  }
+
+  /**
+   * Sends a message behind all urgent ones, in turn with other transfers. Resolves when the socket has it, which
+   * says nothing about its arrival.
+   * @throws ERR_LINK_LOST, ERR_FRAME_TOO_LARGE
+   */
+  async bulk(message: Message): Promise<void> {
+    if (!this.#up) throw fail('ERR_LINK_LOST', { peer: nodeKey(this.peer), reason: 'it has ended' })
+    const transfer = 'transfer' in message ? message.transfer : 0
+    await this.#queue.bulk(transfer, encodeFrame(message, this.#limits))
+    this.#heartbeat.sent()
+  }
+
+  /** Tells the peer why, sends what is urgent, ends. `left`: this node leaves for good. */
+  close(code: ErrorCode | 'left', reason: string): void {
+    if (this.#up) this.#deps.close(code, reason)
+  }
+
+  /** For the session: bytes came, of whatever frame. */
+  heard(): void {
+    this.#heartbeat.heard()
+  }
+
+  /**
+   * For the session: a frame that is not of the session itself.
+   * @throws ERR_DECODE, ERR_PROTOCOL
+   */
+  receive(kind: number, body: Buffer): void {
+    const message = decodeFrame(kind, body, this.#deps.limits)
+    // Of a later version, and marked as one that may be ignored.
+    if (message === undefined) return
+    if (message.type === 'HEARTBEAT') this.#heartbeat.received(message)
+    else this.#deps.message(this, message)
+  }
+
+  /** For the session: the socket has room again. */
+  drained(): void {
+    this.#queue.drain()
+  }
+
+  /** For the session: it ends. With a last frame what is urgent goes out before it. */
+  ended(reason: string, last: Buffer | undefined): void {
+    if (!this.#up) return
+    this.#up = false
+    this.#heartbeat.stop()
+    if (last === undefined) {
+      this.#queue.drop(reason)
+      return
+    }
+    this.#queue.urgent(last)
+    this.#queue.finish(reason)
+  }
+
+  #write(message: Message): void {
+    this.#queue.urgent(encodeFrame(message, this.#limits))
+  }
+
+  #pressure(paused: boolean): void {
+    this.#heartbeat.waive(paused)
+    if (paused) this.#deps.socket.pause()
+    else this.#deps.socket.resume()
+  }
+}
