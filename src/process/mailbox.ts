@@ -1,0 +1,107 @@
+/**
+ * What waits for a process. System messages (stop, sendMe, freeze) go ahead of the rest; the rest keeps its order.
+ * Bounded: a full mailbox refuses, and the sender keeps its message.
+ */
+import Denque from 'denque'
+import type { Origin } from '../base/ids.js'
+import type { Destination } from './destination.js'
+import type { ExitReason, MoveOptions } from './directives.js'
+
+/** 0: calls, casts, infos. 1: stop and sendMe, never behind a full window. */
+export type Lane = 0 | 1
+
+/** Which call: its sender, the lane, and its number there. Never used twice in a sender's life. */
+export interface CallId {
+  readonly origin: Origin
+  readonly lane: Lane
+  readonly seq: number
+}
+
+export const callKey = (id: CallId): string => `${id.origin}|${id.lane}|${id.seq}`
+
+/** A message as the process takes it. `dueAt` is on this node's monotonic clock. */
+export type Envelope =
+  | {
+      readonly what: 'call'
+      readonly from: CallId
+      readonly method: string
+      readonly args: readonly unknown[]
+      readonly dueAt: number
+    }
+  | { readonly what: 'cast'; readonly method: string; readonly args: readonly unknown[] }
+  | { readonly what: 'info'; readonly message: unknown }
+
+export type SystemMessage =
+  | { readonly what: 'stop'; readonly from: CallId | undefined; readonly reason: ExitReason }
+  | {
+      readonly what: 'sendMe'
+      readonly from: CallId | undefined
+      readonly to: Destination
+      readonly options: MoveOptions
+    }
+  | { readonly what: 'freeze'; readonly to: Destination; readonly frozen: (error?: unknown) => void }
+
+export class Mailbox {
+  readonly #max: number
+  readonly #messages = new Denque<Envelope>()
+  readonly #system: SystemMessage[] = []
+  /** `continueWith`: runs before the next message. */
+  next: { readonly arg: unknown } | undefined
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  get length(): number {
+    return this.#messages.length
+  }
+
+  get empty(): boolean {
+    return this.#messages.length === 0 && this.#system.length === 0 && this.next === undefined
+  }
+
+  /** @returns false when it is full; nothing was taken */
+  put(envelope: Envelope): boolean {
+    if (this.#messages.length >= this.#max) return false
+    this.#messages.push(envelope)
+    return true
+  }
+
+  /** Timers and monitors: bounded by their own number, and nobody could send them again. */
+  force(envelope: Envelope): void {
+    this.#messages.push(envelope)
+  }
+
+  system(message: SystemMessage): void {
+    this.#system.push(message)
+  }
+
+  /** @returns whether it was still waiting */
+  withdraw(message: SystemMessage): boolean {
+    const at = this.#system.indexOf(message)
+    if (at >= 0) this.#system.splice(at, 1)
+    return at >= 0
+  }
+
+  takeSystem(): SystemMessage | undefined {
+    return this.#system.shift()
+  }
+
+  take(): Envelope | undefined {
+    return this.#messages.shift()
+  }
+
+  messages(): readonly Envelope[] {
+    return this.#messages.toArray()
+  }
+
+  systemMessages(): readonly SystemMessage[] {
+    return this.#system
+  }
+
+  clear(): void {
+    this.#messages.clear()
+    this.#system.length = 0
+    this.next = undefined
+  }
+}

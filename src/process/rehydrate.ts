@@ -1,0 +1,39 @@
+/** From what was handed over to a state that this node's version of the kind can run. It may be thrown away again. */
+import { fail, reasonOf } from '../base/errors.js'
+import { oldestReadable } from './gen-server.js'
+import type { AnyKind } from './kind.js'
+import { validate } from './schema.js'
+
+/**
+ * upgrade (version by version), then alterHandover, then the schema on what will be the state.
+ * @throws ERR_VERSION ERR_CALLBACK
+ */
+export const rehydrate = async (
+  kind: AnyKind,
+  name: string,
+  node: string,
+  version: number,
+  handed: unknown,
+): Promise<unknown> => {
+  if (version > kind.version || version < oldestReadable(kind)) {
+    throw fail('ERR_VERSION', { node, kind: kind.kind, version, reads: `${oldestReadable(kind)} to ${kind.version}` })
+  }
+  let state = handed
+  for (let from = version; from < kind.version; from += 1) {
+    state = await guarded(`upgrade from version ${from}`, name, () => kind.spec.upgrade?.[from]?.(state as never))
+  }
+  const { alterHandover, schema } = kind.spec
+  if (alterHandover !== undefined) state = await guarded('alterHandover', name, () => alterHandover(state as never))
+  if (schema === undefined) return state
+  const checked = await validate(schema, state)
+  if ('issue' in checked) throw fail('ERR_CALLBACK', { callback: 'schema', name, reason: checked.issue })
+  return checked.value
+}
+
+const guarded = async (callback: string, name: string, run: () => unknown): Promise<unknown> => {
+  try {
+    return await run()
+  } catch (error) {
+    throw fail('ERR_CALLBACK', { callback, name, reason: reasonOf(error) }, { cause: error })
+  }
+}

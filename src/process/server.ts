@@ -1,0 +1,379 @@
+/**
+ * One process on one node: its state, its mailbox, and the loop that runs one message at a time.
+ *
+ *   starting --> running --freeze--> frozen --depart--> moved      (the move was committed)
+ *      |          |    ^               |
+ *      |          |    '----- run -----'                           (it was aborted)
+ *      |          '--stop, crash--> ending --> ended
+ *      '--init failed--> ended
+ *   inert --attach, run--> running      inert --depart--> moved    (a copy that came from another node)
+ *
+ * G1  only `running` starts a callback; `frozen`, `inert` and `moved` never do.
+ * G6  freezing changes nothing: `run` with the same epoch and line goes on with the same state, mailbox and timers.
+ * The process knows no network: cursors and kept replies are data that it carries for the channels.
+ */
+import { types } from 'node:util'
+import { fail, type MobilityError, reasonOf } from '../base/errors.js'
+import { invariant } from '../base/invariant.js'
+import { frameValueLimits } from '../wire/codec.js'
+import { copyPortable } from '../wire/portable.js'
+import { Attachment } from './attachment.js'
+import { askConsent, crashOutcome, invoke, judge, judgeThrow, type Verdict } from './callbacks.js'
+import type { Destination } from './destination.js'
+import { type ExitReason, exitText, InitIgnore, InitStop, isCrash } from './directives.js'
+import { farewell } from './farewell.js'
+import type { Phase, Process, ProcessHost } from './host.js'
+import type { Cursor, KeptReply, OpenCall } from './image.js'
+import type { AnyKind, Down } from './kind.js'
+import { type CallId, callKey, type Envelope, Mailbox, type SystemMessage } from './mailbox.js'
+import { failure, type Outcome, success } from './outcome.js'
+import type { Runnable } from './scheduler.js'
+import { SelfHandle } from './self-handle.js'
+import { Timers } from './timers.js'
+import { Watches } from './watches.js'
+
+export interface ProcessStart {
+  readonly name: string
+  readonly kind: AnyKind
+  readonly args: readonly unknown[]
+  readonly epoch: number
+  readonly line: number
+}
+
+export class ServerProcess implements Process, Runnable {
+  readonly host: ProcessHost
+  readonly name: string
+  readonly kind: AnyKind
+  readonly args: readonly unknown[]
+  /** Grows only (G2). */
+  epoch: number
+  line: number
+  phase: Phase = 'starting'
+  state: unknown
+  readonly #attachment: Attachment
+  readonly mailbox: Mailbox
+  readonly timers: Timers
+  /** What the channels keep with the process, so that it moves: next seq by sender and lane, unacknowledged replies. */
+  readonly cursors = new Map<string, Cursor>()
+  readonly replies = new Map<string, KeptReply>()
+  /** Calls that were taken and wait for `self.reply`, or for the end of a move or a stop. */
+  readonly open = new Map<string, OpenCall>()
+  readonly watches: Watches
+  readonly whenEnded: Promise<string>
+  #self: SelfHandle
+  /** A handler runs (it is asynchronous), so nothing else may. */
+  #busy = false
+  #queued = false
+  #resolveEnded: (reason: string) => void = () => {}
+
+  constructor(host: ProcessHost, start: ProcessStart) {
+    this.host = host
+    this.name = start.name
+    this.kind = start.kind
+    this.args = start.args
+    this.epoch = start.epoch
+    this.line = start.line
+    this.mailbox = new Mailbox(start.kind.spec.mailboxMax ?? host.limits.mailboxMax)
+    this.timers = new Timers(host.clock, (message) => this.#force(message))
+    this.whenEnded = new Promise((resolve) => {
+      this.#resolveEnded = resolve
+    })
+    const down = (watch: { id: number; name: string }, reason: string): void => {
+      const message: Down = { type: 'down', monitor: watch.id, name: watch.name, reason }
+      this.#force(message)
+    }
+    this.watches = new Watches(
+      (watched) => host.fate(watched),
+      down,
+      () => host.watching(this),
+    )
+    this.#self = new SelfHandle(this, host.outlet(this))
+    this.#attachment = new Attachment(this, this.#self)
+  }
+
+  get local(): unknown {
+    return this.#attachment.local
+  }
+
+  get busy(): boolean {
+    return this.#busy
+  }
+
+  /** Takes new messages: it runs, or is about to. */
+  get accepting(): boolean {
+    return this.phase === 'running' || this.phase === 'starting'
+  }
+
+  // ---- life
+
+  /**
+   * init, attach, onStart. Messages wait meanwhile.
+   * @throws ERR_START_IGNORED ERR_START_FAILED
+   */
+  async start(): Promise<void> {
+    try {
+      const made = await this.kind.spec.init(...this.args)
+      if (made instanceof InitIgnore) throw fail('ERR_START_IGNORED', { name: this.name })
+      if (made instanceof InitStop) throw fail('ERR_START_FAILED', { name: this.name, reason: exitText(made.reason) })
+      this.state = made
+      await this.#attachment.attach()
+      const first = await this.kind.spec.onStart?.(this.#self)
+      // killed, or stopped by the node, while it started
+      if (this.phase !== 'starting') throw fail('ERR_START_FAILED', { name: this.name, reason: await this.whenEnded })
+      this.phase = 'running'
+      this.#conclude(undefined, judge(this, this.#self, { what: 'info', message: undefined }, first))
+      this.wake()
+    } catch (error) {
+      const known = (error as { code?: unknown } | undefined)?.code
+      const wrapped =
+        known === 'ERR_START_IGNORED' || known === 'ERR_START_FAILED'
+          ? (error as Error)
+          : fail('ERR_START_FAILED', { name: this.name, reason: reasonOf(error) }, { cause: error })
+      if (this.phase === 'starting') this.#close(known === 'ERR_START_IGNORED' ? 'ignored' : 'start failed')
+      throw wrapped
+    }
+  }
+
+  /** Ends it in order: terminate, detach, answers. Only from the loop, where no handler runs; others send `stop`. */
+  async end(reason: ExitReason, answers: readonly CallId[] = []): Promise<void> {
+    if (this.phase === 'ending' || this.phase === 'ended' || this.phase === 'moved') return
+    this.phase = 'ending'
+    this.timers.stop()
+    if (isCrash(reason)) this.host.log.error({ name: this.name, reason: exitText(reason) }, `${this.name} crashed`)
+    const { terminate } = this.kind.spec
+    if (terminate !== undefined) await this.#attachment.lastly('terminate', () => terminate(this.#self, reason))
+    await this.#attachment.detach()
+    if (this.phase !== 'ending') return
+    for (const to of answers) this.answer(to, success(undefined))
+    this.#close(exitText(reason))
+  }
+
+  /** OTP's brutal_kill: no terminate, no waiting. What its handler still does finds ERR_STALE. */
+  kill(): void {
+    if (this.phase === 'ended' || this.phase === 'moved') return
+    this.#close('killed')
+  }
+
+  #close(reason: string): void {
+    farewell(this, reason)
+    this.#leave('ended', `it ended: ${reason}`)
+    this.host.ended(this, reason)
+    this.#resolveEnded(reason)
+  }
+
+  #leave(phase: 'ended' | 'moved', why: string): void {
+    this.phase = phase
+    this.timers.clear()
+    this.watches.clear()
+    this.#self.retire(why)
+  }
+
+  // ---- messages
+
+  /** @returns false when the mailbox is full: the sender keeps the message */
+  put(envelope: Envelope): boolean {
+    if (!this.mailbox.put(envelope)) return false
+    this.wake()
+    return true
+  }
+
+  /** stop, sendMe and freeze go ahead of the mailbox. */
+  system(message: SystemMessage): void {
+    if (message.what !== 'freeze' && message.from !== undefined) {
+      this.open.set(callKey(message.from), { to: message.from, dueAt: Number.POSITIVE_INFINITY })
+    }
+    this.mailbox.system(message)
+    this.wake()
+  }
+
+  /** Runs when it can: called after whatever may have made it able to. */
+  wake(): void {
+    if (this.#queued || !this.#canRun() || this.mailbox.empty) return
+    this.#queued = true
+    this.host.scheduler.ready(this)
+  }
+
+  #canRun(): boolean {
+    return this.phase === 'running' && !this.#busy && this.host.mayRun()
+  }
+
+  step(): boolean {
+    this.#queued = false
+    if (!this.#canRun()) return false
+    this.#one()
+    if (!this.#canRun() || this.mailbox.empty) return false
+    this.#queued = true
+    return true
+  }
+
+  #one(): void {
+    const system = this.mailbox.takeSystem()
+    if (system !== undefined) return this.#runSystem(system)
+    const next = this.mailbox.next
+    if (next !== undefined) {
+      this.mailbox.next = undefined
+      const { handleContinue } = this.kind.spec
+      return this.#run({ what: 'info', message: next.arg }, () => handleContinue?.(this.#self, next.arg))
+    }
+    const envelope = this.mailbox.take()
+    if (envelope === undefined) return
+    if (envelope.what === 'call' && envelope.dueAt <= this.host.clock.now()) {
+      const late = fail('ERR_TIMEOUT', { what: `${this.name}.${envelope.method}`, ms: 0 }, { executed: 'no' })
+      return this.answer(envelope.from, failure(late), envelope.dueAt)
+    }
+    this.#run(envelope, () => invoke(this, this.#self, envelope))
+  }
+
+  #run(envelope: Envelope, callback: () => unknown): void {
+    const self = this.#self
+    let result: unknown
+    try {
+      result = callback()
+    } catch (error) {
+      return this.#conclude(envelope, judgeThrow(this, envelope, error))
+    }
+    if (!types.isPromise(result)) return this.#conclude(envelope, judge(this, self, envelope, result))
+    this.#busy = true
+    // Killed meanwhile, its caller must hear of it.
+    if (envelope.what === 'call') this.open.set(callKey(envelope.from), { to: envelope.from, dueAt: envelope.dueAt })
+    const finish = (verdict: () => Verdict): void => {
+      this.#busy = false
+      if (this.phase !== 'running') return
+      this.#conclude(envelope, verdict())
+      this.wake()
+    }
+    result.then(
+      (value) => finish(() => judge(this, self, envelope, value)),
+      (error: unknown) => finish(() => judgeThrow(this, envelope, error)),
+    )
+  }
+
+  #conclude(envelope: Envelope | undefined, verdict: Verdict): void {
+    const call = envelope?.what === 'call' ? envelope.from : undefined
+    const dueAt = envelope?.what === 'call' ? envelope.dueAt : undefined
+    if (verdict.type === 'crash') {
+      if (call !== undefined) this.answer(call, crashOutcome(this, verdict.error), dueAt)
+      void this.end({ error: reasonOf(verdict.error) })
+    } else if (verdict.type === 'answered') {
+      if (call !== undefined) this.answer(call, verdict.outcome, dueAt)
+    } else if (verdict.type === 'directive') {
+      const { directive } = verdict
+      if (directive.name === 'sendMe') {
+        if (call !== undefined) this.open.set(callKey(call), { to: call, dueAt: dueAt ?? Number.POSITIVE_INFINITY })
+        return this.host.move(this, directive.to, directive.options, call)
+      }
+      if (call !== undefined) this.answer(call, success(directive.reply), dueAt)
+      if (directive.name === 'continueWith') this.mailbox.next = { arg: directive.arg }
+      else void this.end(directive.reason)
+    }
+  }
+
+  #runSystem(message: SystemMessage): void {
+    if (message.what === 'stop') return void this.end(message.reason, message.from === undefined ? [] : [message.from])
+    if (message.what === 'sendMe') return this.host.move(this, message.to, message.options, message.from)
+    this.#freeze(message.to, message.frozen)
+  }
+
+  /** Answers a call that was taken here. */
+  answer(to: CallId, outcome: Outcome, dueAt?: number): void {
+    const key = callKey(to)
+    const until = dueAt ?? this.open.get(key)?.dueAt ?? this.host.clock.now() + this.host.limits.relayAgeMs
+    this.open.delete(key)
+    this.host.reply(this, to, outcome, until)
+  }
+
+  /** Answers a call that waits, once: later answers, and calls that nobody knows, are dropped. */
+  answerLater(to: CallId, outcome: Outcome): void {
+    if (this.open.has(callKey(to))) this.answer(to, outcome)
+  }
+
+  /** Timers and monitors have nobody who could send them again: they are never refused. */
+  #force(message: unknown): void {
+    this.mailbox.force({ what: 'info', message })
+    this.wake()
+  }
+
+  setTimer(ms: number, message: unknown): number {
+    return this.timers.set(ms, this.#copy(message, 'message'))
+  }
+
+  /** A message to itself: into the mailbox, no channel. */
+  async putSelf(envelope: Extract<Envelope, { what: 'cast' | 'info' }>): Promise<void> {
+    const own: Envelope =
+      envelope.what === 'cast'
+        ? { ...envelope, args: this.#copy(envelope.args, 'args') as unknown[] }
+        : { what: 'info', message: this.#copy(envelope.message, 'message') }
+    if (this.put(own)) return
+    const limit = this.kind.spec.mailboxMax ?? this.host.limits.mailboxMax
+    throw fail('ERR_OVERLOAD', {
+      what: 'A message to itself',
+      name: this.name,
+      limit,
+      unit: 'messages',
+      option: 'mailboxMax',
+    })
+  }
+
+  #copy(value: unknown, root: string): unknown {
+    return copyPortable(value, root, frameValueLimits(this.host.limits)).copy
+  }
+
+  /** News about a name that may be watched. */
+  notice(name: string): void {
+    if (this.phase === 'running') this.watches.compare(name)
+  }
+
+  // ---- moving
+
+  /** In the loop, so no handler runs: asks `mayMove`, then stops. */
+  #freeze(to: Destination, frozen: (error?: unknown) => void): void {
+    const decide = (refusal: MobilityError | undefined): void => {
+      this.#busy = false
+      const ends = this.phase === 'running' ? undefined : fail('ERR_STOPPED', { name: this.name, reason: 'it ends' })
+      if (ends === undefined && refusal === undefined) {
+        this.phase = 'frozen'
+        this.timers.stop()
+      }
+      frozen(ends ?? refusal)
+      this.wake()
+    }
+    this.#busy = true
+    askConsent(this, this.#self, to, decide)
+  }
+
+  #resume(): void {
+    this.phase = 'running'
+    this.timers.resume()
+    this.watches.compareAll()
+    this.wake()
+  }
+
+  /**
+   * Makes what cannot travel, here. An inert copy does it after the commit, a frozen one that comes back does it again.
+   * @throws ERR_CALLBACK  attach failed or took too long; the copy is as inert as before
+   */
+  attach(): Promise<void> {
+    return this.#attachment.attach()
+  }
+
+  /** Runs a copy that was inert or frozen, as this epoch. */
+  run(epoch: number, line: number): void {
+    invariant(this.phase === 'inert' || this.phase === 'frozen', `${this.name} is activated while ${this.phase}`)
+    invariant(epoch >= this.epoch, `${this.name} goes back from epoch ${this.epoch} to ${epoch}`)
+    this.epoch = epoch
+    this.line = line
+    this.#resume()
+  }
+
+  /** Before a commit, and at the end. Never throws. */
+  detach(): Promise<void> {
+    return this.#attachment.detach()
+  }
+
+  /** The copy is of no more use: it lives elsewhere, or will not come to life. */
+  depart(why: string): void {
+    if (this.phase === 'ended' || this.phase === 'moved') return
+    this.mailbox.clear()
+    this.#leave('moved', why)
+  }
+}
