@@ -1,0 +1,350 @@
+/**
+ * Who belongs to the cluster and lives: one machine (machine.ts) for each other member, fed by links and time.
+ *
+ *   seeds, MEMBERS --> keep a link --up--> machine --> nodeup, memberUp --> MEMBERS to it, the newcomer to the others
+ *                                   down, refused, silence --> machine --> nodedown, memberDown
+ *
+ * Hearsay makes a node dial, nothing else: MEMBERS neither brings a member up nor down.
+ * Silence is counted in beats of `heartbeatMs`, each for at most two: a node that stood still accuses nobody at once.
+ */
+import type { ErrorCode } from '../base/errors.js'
+import type { Events } from '../base/events.js'
+import { type Address, addressText, type Identity } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import type { Clock, Logger, Timer } from '../base/ports.js'
+import type { Peers } from '../link/peers.js'
+import type { Member, Message, MessageOf } from '../wire/messages.js'
+import {
+  type DownReason,
+  isLiveState,
+  type MemberEffect,
+  type MemberEvent,
+  type MemberState,
+  stepMember,
+  unknownMember,
+} from './machine.js'
+
+/** What membership needs of a link. */
+export interface MemberLink {
+  readonly peer: Identity & { readonly address: Address; readonly member: boolean }
+  readonly up: boolean
+  /** How long the peer has said nothing, in ms. */
+  readonly silentMs: number
+  send(message: Message): void
+  close(code: ErrorCode | 'left', reason: string): void
+}
+
+interface MemberLinks {
+  to(cluster: string, node: string): MemberLink | undefined
+  keep(address: Address, options: { readonly joining: boolean }): void
+  release(address: Address): void
+}
+
+interface MembershipDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly events: Events
+  readonly limits: Limits
+  readonly links: MemberLinks
+  readonly self: () => Identity
+  readonly handlers: {
+    /** A link to a live member is up. `first`: this life was not a member before. It is in `live()` already. */
+    memberUp(member: Member, first: boolean): void
+    /** This life is over. It is not in `live()` any more. */
+    memberDown(member: Member, reason: DownReason): void
+  }
+}
+
+interface Known {
+  readonly node: string
+  address: Address
+  state: MemberState
+  /** Counted silence, in ms. */
+  silentMs: number
+  /** Since when it is unknown or over. */
+  since: number
+}
+
+/** How long a seed that is over, and a node that others named and nobody answers for, is still dialed. */
+const FORGET_MS = 10 * 60_000
+
+export class Membership implements Peers {
+  readonly #deps: MembershipDeps
+  readonly #known = new Map<string, Known>()
+  /** Addresses of `join`, as text. */
+  readonly #seeds = new Set<string>()
+  readonly #kept = new Map<string, Address>()
+  #live: readonly Member[] = []
+  #beat: Timer | undefined
+  #beatAt = 0
+  #closed = false
+
+  constructor(deps: MembershipDeps) {
+    this.#deps = deps
+  }
+
+  /** Dials the seeds, and from then on everybody they know. */
+  start(join: readonly Address[]): void {
+    for (const address of join) {
+      this.#seeds.add(addressText(address))
+      this.#keep(address)
+    }
+  }
+
+  /** @returns false when the link was not taken: not a member's, or one that was turned away */
+  linkUp(link: MemberLink): boolean {
+    const { peer } = link
+    const { node } = this.#deps.self()
+    if (this.#closed || !peer.member || peer.node === node) return false
+    const known = this.#known.get(peer.node) ?? this.#add(peer.node, peer.address)
+    if (known === undefined) {
+      link.close('ERR_LINK_LIMIT', 'too many members')
+      return false
+    }
+    const moved = addressText(known.address) !== addressText(peer.address)
+    const older = peer.incarnation < known.state.incarnation
+    if (moved && !older) {
+      this.#forget(known.address)
+      known.address = peer.address
+    }
+    known.silentMs = 0
+    if (isLiveState(known.state) && peer.incarnation > known.state.incarnation) this.#step(known, { type: 'restarted' })
+    this.#step(known, { type: 'linkUp', incarnation: peer.incarnation }, link)
+    return isLiveState(known.state) && known.state.incarnation === peer.incarnation
+  }
+
+  linkDown(link: MemberLink, code: string, reason: string): void {
+    const { peer } = link
+    const known = this.#known.get(peer.node)
+    if (this.#closed || !peer.member || known?.state.incarnation !== peer.incarnation) return
+    // Its successor comes up in this very moment. If it does not, the next beat finds no link.
+    if (code === 'ERR_LINK_LOST' && (reason === 'replaced' || reason === 'restarted')) return
+    known.silentMs = link.silentMs
+    this.#step(known, { type: 'linkDown', left: code === 'left' })
+    if (known.silentMs >= this.#deps.limits.downMs) this.#step(known, { type: 'silent' })
+  }
+
+  /** A kept address has refused connections for so long. */
+  refused(address: Address, forMs: number): void {
+    if (forMs < this.#deps.limits.refusedMs || this.#closed) return
+    const text = addressText(address)
+    for (const known of [...this.#known.values()]) {
+      if (addressText(known.address) === text && !this.#linked(known)) this.#step(known, { type: 'refused' })
+    }
+  }
+
+  received(_link: MemberLink, { members }: MessageOf<'MEMBERS'>): void {
+    if (this.#closed) return
+    const me = this.#deps.self().node
+    for (const { node, incarnation, address } of members) {
+      const known = this.#known.get(node)
+      if (node === me || (known !== undefined && known.state.incarnation >= incarnation)) continue
+      if (known === undefined) this.#add(node, address)
+      // Another life of one we know, or another place: the link will tell.
+      else if (!this.#linked(known)) this.#keep(address)
+    }
+    this.#arm()
+  }
+
+  /** An operator says that this member is dead. @returns false when it is not a live member */
+  declareDead(node: string): boolean {
+    const known = this.#known.get(node)
+    if (known === undefined || !isLiveState(known.state)) return false
+    this.#step(known, { type: 'declared' }, this.#linkTo(node))
+    return true
+  }
+
+  /** The other live members, sorted. */
+  names(): string[] {
+    return this.#live.map((member) => member.node)
+  }
+
+  address(node: string): Address | undefined {
+    return this.#known.get(node)?.address
+  }
+
+  live(): readonly Member[] {
+    return this.#live
+  }
+
+  isLive(node: string, incarnation: number): boolean {
+    const self = this.#deps.self()
+    if (node === self.node) return incarnation === self.incarnation
+    const state = this.#known.get(node)?.state
+    return state !== undefined && isLiveState(state) && state.incarnation === incarnation
+  }
+
+  isDead(node: string, incarnation: number): boolean {
+    const self = this.#deps.self()
+    if (node === self.node) return incarnation < self.incarnation
+    const state = this.#known.get(node)?.state
+    if (state === undefined || state.phase === 'unknown') return false
+    return incarnation < state.incarnation || (incarnation === state.incarnation && !isLiveState(state))
+  }
+
+  send(node: string, message: Message): boolean {
+    const link = this.#linkTo(node)
+    const state = this.#known.get(node)?.state
+    if (link === undefined || state === undefined || !isLiveState(state)) return false
+    if (link.peer.incarnation !== state.incarnation) return false
+    link.send(message)
+    return true
+  }
+
+  broadcast(message: Message): void {
+    for (const { node } of this.#live) this.send(node, message)
+  }
+
+  size(): { known: number; live: number; kept: number } {
+    return { known: this.#known.size, live: this.#live.length, kept: this.#kept.size }
+  }
+
+  /** Stops watching and dialing. Tells nobody: the links do. */
+  close(): void {
+    this.#closed = true
+    this.#beat?.cancel()
+    for (const address of this.#kept.values()) this.#deps.links.release(address)
+    this.#kept.clear()
+  }
+
+  #linkTo(node: string): MemberLink | undefined {
+    const link = this.#deps.links.to(this.#deps.self().cluster, node)
+    return link?.up === true ? link : undefined
+  }
+
+  #linked(known: Known): boolean {
+    const link = this.#linkTo(known.node)
+    return link !== undefined && link.peer.incarnation === known.state.incarnation
+  }
+
+  #add(node: string, address: Address): Known | undefined {
+    const { limits, clock, events } = this.#deps
+    if (this.#known.size >= limits.membersMax && !this.#makeRoom()) {
+      events.emit('limit', { limit: 'membersMax', name: node, value: this.#known.size })
+      return undefined
+    }
+    const known: Known = { node, address, state: unknownMember, silentMs: 0, since: clock.now() }
+    this.#known.set(node, known)
+    this.#keep(address)
+    return known
+  }
+
+  /** Forgets the life that has been over for longest: a verdict should be remembered as long as there is room. */
+  #makeRoom(): boolean {
+    let oldest: Known | undefined
+    for (const known of this.#known.values()) {
+      const over = known.state.phase === 'dead' || known.state.phase === 'left'
+      if (over && known.since < (oldest?.since ?? Number.POSITIVE_INFINITY)) oldest = known
+    }
+    if (oldest === undefined) return false
+    this.#forget(oldest.address)
+    return this.#known.delete(oldest.node)
+  }
+
+  #step(known: Known, event: MemberEvent, link?: MemberLink): void {
+    const { state, effects } = stepMember(known.state, event)
+    if (isLiveState(known.state) && !isLiveState(state)) known.since = this.#deps.clock.now()
+    known.state = state
+    this.#refresh()
+    this.#arm()
+    for (const effect of effects) this.#perform(known, effect, link, effects)
+  }
+
+  #perform(known: Known, effect: MemberEffect, link: MemberLink | undefined, all: readonly MemberEffect[]): void {
+    const { events, handlers } = this.#deps
+    const { node, address } = known
+    switch (effect.type) {
+      case 'up':
+        this.#keep(address)
+        events.emit('nodeup', { node, incarnation: effect.incarnation, address: addressText(address) })
+        return
+      case 'linked': {
+        const member: Member = { node, incarnation: known.state.incarnation, address }
+        const first = all.some(({ type }) => type === 'up')
+        this.#introduce(member, first)
+        handlers.memberUp(member, first)
+        return
+      }
+      case 'down': {
+        const { incarnation, reason } = effect
+        if (reason !== 'restarted') this.#forget(address)
+        events.emit('nodedown', { node, incarnation, reason })
+        handlers.memberDown({ node, incarnation, address }, reason)
+        return
+      }
+      case 'suspected':
+        events.emit('suspected', { node, incarnation: effect.incarnation, suspect: effect.suspect })
+        return
+      case 'turnAway':
+        this.#deps.log.warn({ member: node, reason: effect.reason }, 'a member was turned away')
+        link?.close('ERR_WRONG_PEER', effect.reason)
+    }
+  }
+
+  /** It hears of all, all hear of it: whoever cannot reach it by dialing is dialed. */
+  #introduce(member: Member, first: boolean): void {
+    const others = this.#live.filter(({ node }) => node !== member.node)
+    if (others.length > 0) this.send(member.node, { type: 'MEMBERS', members: others.slice(0, 1_024) })
+    if (first) for (const { node } of others) this.send(node, { type: 'MEMBERS', members: [member] })
+  }
+
+  #refresh(): void {
+    const live: Member[] = []
+    for (const { node, state, address } of this.#known.values()) {
+      if (isLiveState(state)) live.push({ node, incarnation: state.incarnation, address })
+    }
+    this.#live = live.sort((a, b) => (a.node < b.node ? -1 : 1))
+  }
+
+  #keep(address: Address): void {
+    if (this.#closed) return
+    this.#kept.set(addressText(address), address)
+    this.#deps.links.keep(address, { joining: true })
+  }
+
+  /** Seeds are dialed for a while longer. */
+  #forget(address: Address): void {
+    if (!this.#seeds.has(addressText(address))) this.#release(address)
+  }
+
+  #release(address: Address): void {
+    if (this.#kept.delete(addressText(address))) this.#deps.links.release(address)
+  }
+
+  #arm(): void {
+    if (this.#beat !== undefined || this.#closed || this.#known.size === 0) return
+    this.#beatAt = this.#deps.clock.now()
+    this.#beat = this.#deps.clock.after(this.#deps.limits.heartbeatMs, () => {
+      this.#beat = undefined
+      this.#look()
+      this.#arm()
+    })
+  }
+
+  #look(): void {
+    const { clock, limits } = this.#deps
+    const passedMs = Math.min(clock.now() - this.#beatAt, 2 * limits.heartbeatMs)
+    for (const known of [...this.#known.values()]) {
+      if (isLiveState(known.state)) this.#watch(known, passedMs)
+      else if (clock.now() - known.since >= FORGET_MS) this.#giveUp(known)
+    }
+  }
+
+  #watch(known: Known, passedMs: number): void {
+    const { limits } = this.#deps
+    if (this.#linked(known)) {
+      known.silentMs = 0
+      const quiet = (this.#linkTo(known.node)?.silentMs ?? 0) >= limits.suspectMs
+      this.#step(known, { type: quiet ? 'quiet' : 'heard' })
+      return
+    }
+    known.silentMs += passedMs
+    this.#step(known, { type: 'quiet' })
+    if (known.silentMs >= limits.downMs) this.#step(known, { type: 'silent' })
+  }
+
+  #giveUp(known: Known): void {
+    this.#release(known.address)
+    if (known.state.phase === 'unknown') this.#known.delete(known.node)
+  }
+}

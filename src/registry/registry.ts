@@ -1,0 +1,367 @@
+/**
+ * The embedded directory: every member has the whole table, each is the authority for what it runs, a new name is
+ * claimed at its home. This file only joins the parts and keeps the order in which a member is told things:
+ *
+ *   claim ----> claiming.ts (claims.ts, grants.ts)  \
+ *   publish, learn, REGISTERED ----> ledger.ts (table.ts)  -->  watchers
+ *   a member up or down, VIEW ----> views.ts        /   \--> verdicts.ts (recovery.ts)
+ *   a link up ----> sync.ts
+ *
+ * Order, on each link: what was published comes before everything that was sent later (`#send` flushes first), SYNC
+ * before VIEW on a new link, the lives of the dead before the VIEW without them.
+ */
+import type { Events } from '../base/events.js'
+import type { Identity } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import type { Clock, Logger, Timer } from '../base/ports.js'
+import type { Peers } from '../link/peers.js'
+import type { Entry, Member, Message, MessageOf } from '../wire/messages.js'
+import { Claiming } from './claiming.js'
+import { type Directory, type EntryFilter, matches } from './directory.js'
+import { Ledger, RELEASED, type Watcher } from './ledger.js'
+import { homeOf, type Ring, ringOf } from './rendezvous.js'
+import { Strangers } from './strangers.js'
+import { Listings, PART, relayed, syncParts } from './sync.js'
+import { Verdicts } from './verdicts.js'
+import { createViews, type Life, parseSaid, saidText, stepViews, type ViewEvent, type Views } from './views.js'
+
+interface RegistryHooks {
+  /** Has this node a copy in the middle of a move from that dead life? After a no it takes none any more. */
+  holds(name: string, node: string, incarnation: number): boolean
+  /** This node is now the gateway of a life in another cluster; the entry is published. */
+  adoptDelegation(entry: Entry): void
+  /** A newer entry, or the greater one at the same epoch: what runs here under that name is to stop (G2). */
+  superseded(entry: Entry): void
+}
+
+interface RegistryDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly events: Events
+  readonly limits: Limits
+  readonly self: () => Identity
+  readonly peers: Peers
+  /** Seeds that may be members and are not met yet: no name is claimed until then. Asked once a second. */
+  readonly expecting?: () => boolean
+  readonly hooks: RegistryHooks
+}
+
+const BEAT_MS = 1_000
+
+export class Registry implements Directory {
+  readonly #deps: RegistryDeps
+  readonly #ledger: Ledger
+  readonly #claiming: Claiming
+  readonly #verdicts: Verdicts
+  readonly #listings: Listings
+  readonly #strangers: Strangers
+  readonly #pending = new Map<string, Entry>()
+  /** Recovering, and not told to their homes yet. */
+  readonly #grieved = new Set<string>()
+  #views: Views
+  #ring: Ring
+  #beat: Timer | undefined
+  #closed = false
+
+  constructor(deps: RegistryDeps) {
+    const { clock, limits, events, self, peers, hooks } = deps
+    this.#deps = deps
+    const { node, incarnation } = self()
+    this.#views = createViews({ node, incarnation })
+    this.#ring = ringOf([node])
+    this.#ledger = new Ledger({ clock, limits, events, self, peers, superseded: (entry) => hooks.superseded(entry) })
+    this.#listings = new Listings(this.#ledger)
+    this.#strangers = new Strangers(limits.downMs)
+    const shared = {
+      self,
+      ledger: this.#ledger,
+      views: () => this.#views,
+      homeOf: (name: string) => homeOf(name, this.#ring),
+      send: (to: string, message: Message) => this.#send(to, message),
+      wake: () => this.#wake(),
+    }
+    this.#claiming = new Claiming({ ...shared, clock, limits, announce: (entry) => this.#announce(entry) })
+    this.#verdicts = new Verdicts({
+      ...shared,
+      peers,
+      publish: (entry) => this.publish(entry),
+      holds: (...which) => hooks.holds(...which),
+      adoptDelegation: (entry) => hooks.adoptDelegation(entry),
+    })
+    this.#stepViews({ type: 'waiting', waiting: deps.expecting?.() ?? false })
+    if (this.#views.waiting) this.#wake()
+    this.#ledger.watch((entry, _, change) => {
+      this.#claiming.changed(entry.name)
+      if (change === 'recovering') this.#grieve(entry.name)
+    })
+  }
+
+  claim(name: string, kind: string): Promise<Entry> {
+    return this.#claiming.claim(name, kind)
+  }
+
+  publish(entry: Entry): void {
+    const { outcome } = this.#ledger.own(entry)
+    if (outcome !== 'stale' && this.#ledger.get(entry.name) === entry) this.#tell(entry)
+  }
+
+  lookup(name: string): Entry | undefined {
+    return this.#ledger.get(name)
+  }
+
+  isRecovering(name: string): boolean {
+    return this.#ledger.isRecovering(name)
+  }
+
+  list(filter: EntryFilter = {}): Entry[] {
+    return this.#ledger.entries().filter((entry) => matches(entry, filter))
+  }
+
+  learn(entry: Entry, from: string): void {
+    this.#ledger.learn(entry, from)
+  }
+
+  watch(listener: Watcher): () => void {
+    return this.#ledger.watch(listener)
+  }
+
+  /** The home of a name in this node's view, for placement and for people. */
+  homeOf(name: string): string {
+    return homeOf(name, this.#ring)
+  }
+
+  /** Do all members agree on who is a member? Names are claimed only then. */
+  get settled(): boolean {
+    return this.#views.settled
+  }
+
+  /** A link to a live member is up: a new one or the successor of a link. The member is in `peers` already. */
+  memberUp({ node }: Member): void {
+    if (this.#closed) return
+    this.#listings.restart(node)
+    const tell = this.#update({ type: 'members', members: this.#lives() })
+    this.#flush()
+    for (const part of syncParts(this.#ledger, (life) => this.#isLive(life))) this.#deps.peers.send(node, part)
+    if (tell) this.#viewChanged()
+    else this.#sendView(node, true)
+    this.#claiming.linked(node)
+    this.#verdicts.look()
+  }
+
+  /** Exactly this life is dead, or has left; it is not in `peers` any more. */
+  memberDown(node: string, incarnation: number): void {
+    if (this.#closed) return
+    this.#listings.restart(node)
+    for (const entry of this.#ledger.bury({ node, incarnation })) this.#tell(entry)
+    const hint = this.#ledger.hint({ node, incarnation })
+    if (hint !== undefined) this.#deps.peers.broadcast({ type: 'REGISTERED', entries: [hint] })
+    this.#claiming.gone({ node, incarnation })
+    if (this.#update({ type: 'members', members: this.#lives() })) this.#viewChanged()
+    this.#verdicts.look()
+  }
+
+  /** @returns false for a message of another folder */
+  received(from: Life, message: Message): boolean {
+    switch (message.type) {
+      case 'CLAIM':
+        this.#claiming.asked(from, message)
+        return true
+      case 'CLAIMED':
+        this.#claiming.answered(from, message)
+        return true
+      case 'REGISTERED':
+        this.#registered(from, message.entries)
+        return true
+      case 'SYNC':
+        this.#synced(from, message)
+        return true
+      case 'VIEW':
+        this.#viewed(from, message)
+        return true
+      case 'RECOVER_ASK':
+        this.#verdicts.asked(from, message)
+        return true
+      case 'RECOVER_SAY':
+        this.#verdicts.said(from, message)
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** For tests that look for leaks: all but `entries` and `watchers` (one is the registry's own) come back to 0. */
+  size(): Readonly<Record<string, number>> {
+    return {
+      ...this.#ledger.size(),
+      ...this.#claiming.size(),
+      ...this.#verdicts.size(),
+      doubts: this.#listings.doubts,
+      pending: this.#pending.size,
+    }
+  }
+
+  /** Claims in the making fail with ERR_NODE_STOPPED. What was published is still told. */
+  close(): void {
+    if (this.#closed) return
+    this.#flush()
+    this.#closed = true
+    this.#beat?.cancel()
+    this.#claiming.close()
+    this.#verdicts.viewChanged()
+    this.#ledger.close()
+  }
+
+  #lives(): Life[] {
+    const { node, incarnation } = this.#deps.self()
+    return [{ node, incarnation }, ...this.#deps.peers.live()]
+  }
+
+  #isLive({ node, incarnation }: Life): boolean {
+    return this.#deps.peers.isLive(node, incarnation)
+  }
+
+  #registered(from: Life, entries: readonly Entry[]): void {
+    this.#listings.named(from, entries)
+    for (const entry of entries) {
+      if (entry.status === 'ended' && entry.reason === RELEASED) {
+        if (entry.node === from.node) this.#claiming.released(from, entry)
+        continue
+      }
+      const judging = this.#ledger.isRecovering(entry.name)
+      const merged = this.#ledger.accept(entry, from)
+      // Whoever judged it may have died before he had told all that wait for us.
+      if (judging && merged?.kept.status === 'ended' && this.homeOf(entry.name) === this.#views.self) this.#tell(entry)
+      // He still waits for the verdict on a life whose end we know.
+      if (merged?.outcome === 'stale' && entry.status === 'live' && merged.kept.status === 'ended') {
+        this.#send(from.node, { type: 'REGISTERED', entries: [merged.kept] })
+      }
+    }
+    this.#verdicts.look()
+  }
+
+  #synced(from: Life, { entries, last }: MessageOf<'SYNC'>): void {
+    this.#registered(from, entries)
+    this.#listings.part(from, entries, last, this.#deps.clock.now())
+    if (!last) return
+    if (this.#listings.doubts > 0) this.#wake()
+    this.#claiming.synced(from.node)
+  }
+
+  #viewed(from: Life, { view, members }: MessageOf<'VIEW'>): void {
+    const said = parseSaid(view)
+    if (said === undefined) {
+      this.#deps.log.warn({ from: from.node }, 'a member sent a view that cannot be read')
+      return
+    }
+    // They come with a new view and on a new link, not with a digest that was found later.
+    if (members.length > 0) this.#strangers.named(from.node, members, this.#deps.clock.now())
+    this.#look({ type: 'heard', from, said })
+  }
+
+  /** What had to wait for a settled view. */
+  #look(event?: ViewEvent): void {
+    const before = this.#views.settled
+    if (this.#update(event)) this.#tellView()
+    if (before || !this.#views.settled) return
+    this.#claiming.settled()
+    this.#verdicts.look()
+  }
+
+  /** Whom we wait for is found out first: with the event alone the view might settle for a moment. */
+  #update(event?: ViewEvent): boolean {
+    const { clock, peers, expecting } = this.#deps
+    const met = ({ node, incarnation }: Life): boolean =>
+      this.#isLive({ node, incarnation }) || peers.isDead(node, incarnation) || node === this.#views.self
+    const waiting = this.#strangers.waiting(met, clock.now()) || (expecting?.() ?? false)
+    if (waiting) this.#wake()
+    const tell = this.#stepViews({ type: 'waiting', waiting })
+    return (event !== undefined && this.#stepViews(event)) || tell
+  }
+
+  #stepViews(event: ViewEvent): boolean {
+    const { state, tell } = stepViews(this.#views, event)
+    this.#views = state
+    return tell
+  }
+
+  /** The order counts: what the next home must know, then the view that makes it the home. */
+  #viewChanged(): void {
+    this.#ring = ringOf(this.#views.members.map((member) => member.node))
+    this.#relay(this.#ledger.recovering().map((entry) => entry.name))
+    this.#verdicts.viewChanged()
+    this.#tellView(true)
+    this.#claiming.viewChanged()
+  }
+
+  #grieve(name: string): void {
+    if (this.#grieved.size === 0) this.#deps.clock.soon(() => this.#relay(this.#grieved))
+    this.#grieved.add(name)
+    this.#wake()
+  }
+
+  /** Tells each home of lives of dead nodes that it may not know: it may be new, or have missed the last ones. */
+  #relay(names: Iterable<string>): void {
+    const byHome = new Map<string, Entry[]>()
+    for (const name of names) {
+      const entry = this.#ledger.get(name)
+      if (entry === undefined || !this.#ledger.isRecovering(name)) continue
+      const home = this.homeOf(name)
+      const batch = byHome.get(home) ?? []
+      batch.push(relayed(entry))
+      byHome.set(home, batch)
+    }
+    byHome.delete(this.#views.self)
+    this.#grieved.clear()
+    for (const [home, entries] of byHome) {
+      for (let i = 0; i < entries.length; i += PART) {
+        this.#send(home, { type: 'REGISTERED', entries: entries.slice(i, i + PART) })
+      }
+    }
+  }
+
+  #tellView(whole = false): void {
+    for (const { node } of this.#deps.peers.live()) this.#sendView(node, whole)
+  }
+
+  #sendView(node: string, whole: boolean): void {
+    const members = whole ? this.#deps.peers.live().slice(0, 1_024) : []
+    this.#send(node, { type: 'VIEW', view: saidText(this.#views), members })
+  }
+
+  #announce(entry: Entry): void {
+    this.publish(entry)
+    this.#flush()
+  }
+
+  #send(node: string, message: Message): void {
+    this.#flush()
+    if (!this.#closed) this.#deps.peers.send(node, message)
+  }
+
+  #tell(entry: Entry): void {
+    if (this.#closed) return
+    if (this.#pending.size === 0) this.#deps.clock.soon(() => this.#flush())
+    this.#pending.set(entry.name, entry)
+  }
+
+  #flush(): void {
+    if (this.#pending.size === 0) return
+    const entries = [...this.#pending.values()]
+    this.#pending.clear()
+    for (let i = 0; i < entries.length; i += PART) {
+      this.#deps.peers.broadcast({ type: 'REGISTERED', entries: entries.slice(i, i + PART) })
+    }
+  }
+
+  #wake(): void {
+    if (this.#closed) return
+    this.#beat ??= this.#deps.clock.after(BEAT_MS, () => {
+      this.#beat = undefined
+      this.#look()
+      const claims = this.#claiming.beat()
+      const verdicts = this.#verdicts.beat()
+      const doubts = this.#listings.beat(this.#deps.clock.now())
+      if (claims || verdicts || doubts || this.#views.waiting) this.#wake()
+    })
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The registry of a whole cluster on a simulated network (registry-network.ts).
+ *
+ *   SEED=17 SEEDS=1 TRACE=1 npx tap test/scenario/registry-claims.test.ts     replays one history
+ */
+import { test } from 'tap'
+import { Sim } from './registry-network.js'
+
+const SEEDS = Number(process.env.SEEDS ?? 400)
+const FIRST = Number(process.env.SEED ?? 1)
+
+test('G2 G11 scenario 8: racers have one winner through joins, leaves, deaths and cuts', async (t) => {
+  let wins = 0
+  let late = 0
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    const sim = new Sim(seed)
+    await sim.history()
+    wins += sim.wins
+    late += sim.late
+    if (sim.faults.length > 0) {
+      t.fail(`SEED=${seed} SEEDS=1`, { faults: sim.faults.slice(0, 10) })
+      return
+    }
+  }
+  t.ok(wins > SEEDS, `${wins} claims won over ${SEEDS} seeds`)
+  t.ok(late <= wins / 1_000, `${late} of them met the last words of a dead node too late`)
+})
+
+test('G2 scenario 8: of many racers without faults one wins and all others hear who', async (t) => {
+  for (let seed = 0; seed < 20; seed++) {
+    const sim = new Sim(`race ${seed}`)
+    const nodes = await sim.cluster(5)
+    const racing = Promise.all([...nodes, ...nodes].map((node) => node.claim('one')))
+    const outcomes = await sim.clock.runUntil(racing)
+    t.same(outcomes.sort(), [...Array(9).fill('taken'), 'won'], `seed ${seed}`)
+    t.same(sim.faults, [])
+  }
+})
+
+test('G11 scenario 7: an own claim is visible to the next line, everywhere after a moment', async (t) => {
+  const sim = new Sim('visible')
+  const [a, b] = await sim.cluster(3)
+  const entry = await sim.clock.runUntil(a!.registry.claim('mine', 'k'))
+  t.same(a!.registry.lookup('mine'), entry)
+  await sim.clock.advance(5_000)
+  t.same(b!.registry.lookup('mine'), entry)
+  t.equal(await b!.claim('mine'), 'taken')
+})
+
+test('G11 scenario 9: the names of a dead node end with nodedown, are recovering before, and free after', async (t) => {
+  const sim = new Sim('dead')
+  const [a, b, c] = await sim.cluster(3)
+  await sim.clock.runUntil(a!.claim('gone'))
+  await sim.clock.advance(5_000)
+  const seen: string[] = []
+  b!.registry.watch((entry, _, change) => seen.push(`${change} ${entry.status} ${entry.reason}`))
+  sim.kill(a!)
+  t.equal(await sim.clock.runUntil(c!.claim('gone')), 'taken', 'nobody knows of the death yet')
+  await sim.clock.advance(10_000)
+  t.same(seen, ['recovering live ', 'changed ended nodedown'])
+  t.equal(await sim.clock.runUntil(c!.claim('gone')), 'won')
+  t.same(sim.faults, [])
+})
+
+test('G1: a name whose copy somebody holds waits, claims too, until the newer owner or the end', async (t) => {
+  const sim = new Sim('held')
+  const [a, b, c] = await sim.cluster(3)
+  await sim.clock.runUntil(Promise.all([a!.claim('held'), a!.claim('dropped')]))
+  await sim.clock.advance(5_000)
+  for (const name of ['held', 'dropped']) b!.held.add(name)
+  sim.kill(a!)
+  await sim.clock.advance(20_000)
+  t.ok(c!.registry.isRecovering('held'))
+  const claim = c!.claim('held')
+  const old = b!.registry.lookup('held')!
+  b!.registry.publish({ ...old, node: b!.name, incarnation: b!.incarnation, epoch: old.epoch + 1 })
+  t.equal(await sim.clock.runUntil(claim), 'taken')
+  t.equal(c!.registry.lookup('held')?.node, b!.name)
+  b!.held.delete('dropped')
+  await sim.clock.advance(10_000)
+  t.match(c!.registry.lookup('dropped'), { status: 'ended', reason: 'nodedown' })
+  t.same(sim.faults, [])
+})
+
+test('G11: a delegation whose gateway died goes to another gateway, with the same epoch and line', async (t) => {
+  const sim = new Sim('gateway')
+  const [a, b, c] = await sim.cluster(3)
+  const entry = await sim.clock.runUntil(a!.registry.claim('abroad', 'k'))
+  a!.registry.publish({ ...entry, epoch: entry.epoch + 1, via: { host: 'far', port: 9 } })
+  await sim.clock.advance(5_000)
+  sim.kill(a!)
+  await sim.clock.advance(10_000)
+  const gateway = [b!, c!].find((node) => node.adopted.length > 0)!
+  for (const { registry } of [b!, c!]) {
+    const want = { node: gateway.name, epoch: entry.epoch + 1, line: entry.line, status: 'live', via: { port: 9 } }
+    t.match(registry.lookup('abroad'), want)
+    t.notOk(registry.isRecovering('abroad'))
+  }
+  t.equal(b!.adopted.length + c!.adopted.length, 1)
+  t.same(sim.faults, [])
+})
+
+test('G11 scenario 50: what a cut link lost is repaired, additions and removals', async (t) => {
+  const sim = new Sim('repair')
+  const [a, b] = await sim.cluster(2)
+  const old = await sim.clock.runUntil(a!.registry.claim('old', 'k'))
+  await sim.clock.advance(5_000)
+  t.equal(b!.registry.lookup('old')?.status, 'live')
+  sim.cut(a!.links.get(b!.name)!, false)
+  a!.registry.publish({ ...old, name: 'new' })
+  a!.end('old')
+  await sim.clock.advance(5_000)
+  t.match([b!.registry.lookup('old')?.status, b!.registry.lookup('new')], ['live', undefined])
+  sim.connect(a!, b!)
+  await sim.clock.advance(5_000)
+  t.match([b!.registry.lookup('old')?.status, b!.registry.lookup('new')?.status], ['ended', 'live'])
+  sim.check()
+  t.same(sim.faults, [])
+})
