@@ -1,0 +1,329 @@
+/**
+ * The driver of one sender channel: keeps the messages, performs the machine's effects, and settles the calls.
+ *
+ *   submit -> [waiting for room] -> window: seq -> on a path -> acknowledged -> (a call) replied
+ */
+import { fail, type MobilityError } from '../base/errors.js'
+import type { Events } from '../base/events.js'
+import type { Origin } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import type { Clock, Timer } from '../base/ports.js'
+import type { Process } from '../process/host.js'
+import type { Lane } from '../process/mailbox.js'
+import { errorOf, type Outcome } from '../process/outcome.js'
+import { Load } from './load.js'
+import {
+  openSender,
+  type SenderEffect,
+  type SenderEvent,
+  type SenderState,
+  stepSender,
+  tickAfter,
+} from './machine-sender.js'
+import type { Courier, Parcel, Receipt } from './parcel.js'
+
+/** A message to send, with what to do about its fate. */
+export interface Outgoing {
+  readonly what: 'call' | 'cast' | 'info'
+  /** For error texts: `cart:42.add` */
+  readonly label: string
+  readonly load: Load
+  readonly bytes: number
+  /** When the answer, or the room in the window, must be there. Infinity: no limit. */
+  readonly dueAt: number
+  readonly timeoutMs: number
+  /** The process that sends it, so that its sends can be counted when it moves. */
+  readonly owner: Process | undefined
+  /** A call: the answer. Anything else: it is in the window. */
+  readonly settle: (outcome: { readonly value: unknown } | { readonly error: MobilityError }) => void
+}
+
+interface Entry {
+  readonly out: Outgoing
+  /** Withdrawn before it was put on a path: its number is used up all the same. */
+  void: boolean
+}
+
+export interface ChannelDeps {
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly events: Events
+  readonly courier: Courier
+  readonly origin: () => Origin
+  /** Messages to this name were acknowledged. */
+  readonly released: (name: string) => void
+}
+
+export class Channel {
+  readonly name: string
+  readonly lane: Lane
+  readonly #deps: ChannelDeps
+  #state: SenderState
+  readonly #entries = new Map<number, Entry>()
+  /** Calls in the window or beyond it, until their answer. */
+  readonly #calls = new Map<number, Outgoing>()
+  readonly #waiting = new Set<Outgoing>()
+  readonly #timers = new Map<Outgoing, Timer>()
+  #bytes = 0
+  #tick: Timer | undefined
+  #path: string | undefined
+  #progressAt = 0
+  lastUsedAt = 0
+
+  constructor(name: string, lane: Lane, firstSeq: number, deps: ChannelDeps) {
+    this.name = name
+    this.lane = lane
+    this.#deps = deps
+    this.#state = openSender(firstSeq, deps.limits)
+  }
+
+  get nextSeq(): number {
+    return this.#state.next
+  }
+
+  /** Nothing is unacknowledged, unanswered or waiting: it may be forgotten. */
+  get idle(): boolean {
+    return this.#entries.size === 0 && this.#calls.size === 0 && this.#waiting.size === 0
+  }
+
+  /** Messages of `owner` that are not acknowledged yet. */
+  hasUnacked(owner: Process): boolean {
+    for (const entry of this.#entries.values()) if (entry.out.owner === owner && !entry.void) return true
+    for (const out of this.#waiting) if (out.owner === owner) return true
+    return false
+  }
+
+  submit(out: Outgoing): void {
+    this.lastUsedAt = this.#deps.clock.now()
+    this.#watchDeadline(out)
+    if (this.#roomFor(out)) return this.#admit(out)
+    if (this.#waiting.size >= this.#deps.limits.waitingSendersMax)
+      return this.#settle(out, { error: this.#overload(out) })
+    this.#waiting.add(out)
+  }
+
+  #roomFor(out: Outgoing): boolean {
+    const { windowMessagesMax, windowBytesMax } = this.#deps.limits
+    if (this.#entries.size >= windowMessagesMax) return false
+    return this.#entries.size === 0 || this.#bytes + out.bytes <= windowBytesMax
+  }
+
+  #admit(out: Outgoing): void {
+    const seq = this.#state.next
+    this.#entries.set(seq, { out, void: false })
+    this.#bytes += out.bytes
+    if (out.what === 'call') this.#calls.set(seq, out)
+    this.#step({ type: 'submit' })
+    // In the window, for a cast, is all that its promise says.
+    if (out.what !== 'call') this.#settle(out, { value: undefined })
+  }
+
+  #overload(out: Outgoing): MobilityError {
+    const { windowMessagesMax } = this.#deps.limits
+    const option = 'limits.windowMessagesMax, or the mailboxMax of its kind'
+    return fail('ERR_OVERLOAD', {
+      what: out.label,
+      name: this.name,
+      limit: windowMessagesMax,
+      unit: 'messages on their way',
+      option,
+    })
+  }
+
+  // ---- deadlines
+
+  #watchDeadline(out: Outgoing): void {
+    if (out.dueAt === Number.POSITIVE_INFINITY) return
+    this.#timers.set(
+      out,
+      this.#deps.clock.after(Math.max(0, out.dueAt - this.#deps.clock.now()), () => this.#late(out)),
+    )
+  }
+
+  #late(out: Outgoing): void {
+    if (this.#waiting.delete(out)) return this.#settle(out, { error: this.#overload(out) })
+    this.giveUp(out, (executed) => {
+      const because = this.#deps.courier.lateBecause(this.name)
+      if (because !== undefined)
+        return fail(because.code, { name: this.name, what: this.name, reason: because.reason }, { executed })
+      return fail('ERR_TIMEOUT', { what: out.label, ms: out.timeoutMs }, { executed })
+    })
+  }
+
+  /** The caller waits no longer. `executed` is `no` when the message was never put on a path: then it never will be. */
+  giveUp(out: Outgoing, error: (executed: 'no' | 'maybe') => MobilityError): void {
+    if (this.#waiting.delete(out)) return this.#settle(out, { error: error('no') })
+    for (const [seq, call] of this.#calls) {
+      if (call !== out) continue
+      this.#calls.delete(seq)
+      const entry = this.#entries.get(seq)
+      const untouched = entry !== undefined && seq >= this.#state.touched
+      if (untouched) entry.void = true
+      return this.#settle(out, { error: error(untouched ? 'no' : 'maybe') })
+    }
+  }
+
+  #settle(out: Outgoing, fate: { value: unknown } | { error: MobilityError }): void {
+    this.#timers.get(out)?.cancel()
+    this.#timers.delete(out)
+    out.settle(fate)
+  }
+
+  // ---- news
+
+  /**
+   * The name's place, line or reachability may have changed: on another path what is not acknowledged is sent again.
+   * @param again  also on the same path: the copy there was frozen and runs again
+   */
+  route(again = false): void {
+    const route = this.#deps.courier.route(this.name)
+    if (route.type === 'dead' || route.type === 'unknown') {
+      this.#path = undefined
+      this.#step({ type: 'dead' }, route.type === 'dead' ? route.reason : 'nobody has the name')
+    } else if (route.type === 'ended' && this.#state.base === this.#state.touched) {
+      this.#step({ type: 'gone', next: this.#state.base }, route.reason)
+    } else if (route.type === 'ended' && this.#state.line !== route.line) {
+      this.#step({ type: 'dead' }, route.reason)
+    } else if (route.path === undefined) {
+      this.#path = undefined
+      this.#step({ type: 'unroute' })
+    } else if (again || route.path !== this.#path || route.line !== this.#state.line) {
+      this.#path = route.path
+      this.#step({ type: 'route', line: route.line })
+    }
+    this.#fill()
+  }
+
+  receipt(receipt: Receipt): void {
+    if (receipt.type === 'ack') this.#step({ type: 'ack', line: receipt.line, next: receipt.next })
+    else if (receipt.type === 'reset') this.#step({ type: 'reset', line: receipt.line })
+    else if (receipt.next === 0) this.#step({ type: 'dead' }, receipt.reason)
+    else this.#step({ type: 'gone', next: receipt.next }, receipt.reason)
+    this.#fill()
+  }
+
+  /** A reply came. One that nobody waits for is dropped. */
+  reply(seq: number, outcome: Outcome): void {
+    const out = this.#calls.get(seq)
+    if (out === undefined) return
+    this.#calls.delete(seq)
+    this.#settle(out, outcome.ok ? { value: outcome.value } : { error: errorOf(outcome) })
+  }
+
+  /** The node stops: nobody waits any longer. */
+  close(error: (executed: 'no' | 'maybe') => MobilityError): void {
+    this.#tick?.cancel()
+    for (const out of [...this.#waiting, ...this.#calls.values()]) this.giveUp(out, error)
+    this.#entries.clear()
+  }
+
+  // ---- machine
+
+  #step(event: SenderEvent, reason = ''): void {
+    const before = this.#state
+    const { state, effects } = stepSender(before, event, this.#deps.limits)
+    this.#state = state
+    if (state.base > before.base || state.line !== before.line) this.#progressAt = this.#deps.clock.now()
+    for (const effect of effects) this.#perform(effect, reason)
+    this.#armTick()
+  }
+
+  #perform(effect: SenderEffect, reason: string): void {
+    if (effect.type === 'transmit') return this.#transmit(effect.from, effect.to)
+    if (effect.type === 'release') return this.#release(effect.below)
+    const lost = effect.type === 'lost'
+    const error = lost
+      ? (out: Outgoing) =>
+          fail('ERR_LOST', { what: out.label, reason: reason === '' ? 'its process began anew' : reason })
+      : (out: Outgoing) =>
+          reason === '' || reason === 'noproc' || reason.startsWith('nobody')
+            ? fail('ERR_NO_PROCESS', { name: this.name })
+            : fail('ERR_STOPPED', { name: this.name, reason }, { executed: 'no', cause: out.label })
+    this.#drop(effect.from, effect.below, lost ? 'the process that took it is lost' : `it ended: ${reason}`)
+    for (const [seq, out] of [...this.#calls]) {
+      // A lost line takes with it the answers of calls that were acknowledged too.
+      if (seq >= effect.below || (!lost && seq < effect.from)) continue
+      this.#calls.delete(seq)
+      this.#settle(out, { error: error(out) })
+    }
+  }
+
+  /** Messages that nobody answers for: counted and said (G5). */
+  #drop(from: number, below: number, reason: string): void {
+    let count = 0
+    for (let seq = from; seq < below; seq += 1) {
+      const entry = this.#entries.get(seq)
+      if (entry === undefined) continue
+      if (!entry.void && entry.out.what !== 'call') count += 1
+      this.#forget(seq, entry)
+    }
+    if (count > 0) this.#deps.events.emit('undelivered', { name: this.name, what: 'cast', count, reason })
+  }
+
+  #forget(seq: number, entry: Entry): void {
+    this.#entries.delete(seq)
+    this.#bytes -= entry.out.bytes
+  }
+
+  #release(below: number): void {
+    // Entries stand in the order of their numbers.
+    for (const [seq, entry] of this.#entries) {
+      if (seq >= below) break
+      this.#forget(seq, entry)
+    }
+    this.#deps.released(this.name)
+    this.#fill()
+  }
+
+  #fill(): void {
+    for (const out of this.#waiting) {
+      if (!this.#roomFor(out)) return
+      this.#waiting.delete(out)
+      this.#admit(out)
+    }
+  }
+
+  #transmit(from: number, to: number): void {
+    const { line, opening, base } = this.#state
+    for (let seq = from; seq < to; seq += 1) {
+      const entry = this.#entries.get(seq)
+      if (entry === undefined) continue
+      const { out } = entry
+      const gone = entry.void
+      const parcel: Parcel = {
+        name: this.name,
+        origin: this.#deps.origin(),
+        lane: this.lane,
+        line: line ?? 0,
+        seq,
+        open: opening && seq === base,
+        hops: 0,
+        what: gone ? 'void' : out.what,
+        dueAt: out.what === 'call' ? out.dueAt : Number.POSITIVE_INFINITY,
+        load: gone ? Load.of(null, this.#deps.limits) : out.load,
+      }
+      if (!this.#deps.courier.carry(parcel)) return
+    }
+  }
+
+  #armTick(): void {
+    if (this.#tick !== undefined) return
+    const ms = tickAfter(this.#state)
+    if (ms === undefined) return
+    const wait = Math.max(1, this.#progressAt + ms - this.#deps.clock.now())
+    this.#tick = this.#deps.clock.after(Math.min(wait, ms), () => this.#onTick())
+  }
+
+  #onTick(): void {
+    this.#tick = undefined
+    const ms = tickAfter(this.#state)
+    if (ms === undefined) return
+    const now = this.#deps.clock.now()
+    if (now - this.#progressAt >= ms) {
+      this.#progressAt = now
+      this.#step({ type: 'tick' })
+    } else {
+      this.#armTick()
+    }
+  }
+}

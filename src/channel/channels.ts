@@ -1,0 +1,212 @@
+/**
+ * The sender's side of all channels of a node: one per (name, lane). Calls, casts and infos of this node and of its
+ * processes go out here, whether the name is local or not.
+ */
+import { fail, type MobilityError } from '../base/errors.js'
+import type { Process } from '../process/host.js'
+import type { Lane } from '../process/mailbox.js'
+import type { Outcome } from '../process/outcome.js'
+import { frameValueLimits } from '../wire/codec.js'
+import { copyPortable } from '../wire/portable.js'
+import { Channel, type ChannelDeps, type Outgoing } from './channel.js'
+import { Load } from './load.js'
+import type { Receipt } from './parcel.js'
+
+/** Room in a frame for what stands around a body: name, origin, numbers. */
+const ENVELOPE_BYTES = 1_024
+/** An idle channel is forgotten after this; a new one opens above every number this life has used. */
+const IDLE_MS = 60_000
+
+interface SendOptions {
+  readonly lane?: Lane
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+  readonly owner?: Process | undefined
+  readonly label: string
+}
+
+export class Channels {
+  readonly #deps: ChannelDeps
+  readonly #channels = new Map<string, Channel>()
+  /** Sends of a moved-in process that must wait until its old node has flushed what was sent there. */
+  readonly #holds = new Map<Process, Map<string, Array<() => void>>>()
+  #flushes: Array<{ owner: Process; name: string; flushed: (name: string) => void }> = []
+  /** Highest number used by any channel that was forgotten, plus one. */
+  #floor = 1
+  #closed: string | undefined
+
+  constructor(deps: Omit<ChannelDeps, 'released'>) {
+    this.#deps = { ...deps, released: (name) => this.#released(name) }
+  }
+
+  get size(): number {
+    return this.#channels.size
+  }
+
+  /** @returns the answer; rejects with a typed error that says whether it was executed (G9) */
+  call(name: string, body: readonly unknown[], options: SendOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const settle: Outgoing['settle'] = (fate) => ('error' in fate ? reject(fate.error) : resolve(fate.value))
+      this.#send(name, 'call', body, options, settle)
+    })
+  }
+
+  /** Resolves when the message is in the window. Its rejection is handled already: not awaiting it never ends Node. */
+  cast(name: string, what: 'cast' | 'info', body: unknown, options: SendOptions): Promise<void> {
+    const sent = new Promise<void>((resolve, reject) => {
+      const settle: Outgoing['settle'] = (fate) => ('error' in fate ? reject(fate.error) : resolve())
+      this.#send(name, what, body, options, settle)
+    })
+    sent.catch((error: MobilityError) => {
+      this.#deps.events.emit('undelivered', { name, what, count: 1, reason: error.code })
+    })
+    return sent
+  }
+
+  #send(name: string, what: Outgoing['what'], body: unknown, options: SendOptions, settle: Outgoing['settle']): void {
+    const { limits, clock, courier } = this.#deps
+    if (this.#closed !== undefined) return settle({ error: fail('ERR_NODE_STOPPED', { node: this.#closed }) })
+    if (options.signal?.aborted === true)
+      return settle({ error: fail('ERR_ABORTED', { what: options.label }, { executed: 'no' }) })
+    const copied = this.#copy(what, body, options.label)
+    if ('error' in copied) return settle(copied)
+    const route = courier.route(name)
+    if (route.type !== 'there') return settle({ error: fail('ERR_NO_PROCESS', { name }) })
+    const dueAt = clock.now() + options.timeoutMs
+    const { owner, label, timeoutMs } = options
+    const out: Outgoing = {
+      what,
+      label,
+      load: Load.of(copied.copy, limits),
+      bytes: copied.bytes,
+      dueAt,
+      timeoutMs,
+      owner,
+      settle,
+    }
+    const channel = this.#open(name, options.lane ?? 0)
+    this.#abortable(channel, out, options.signal)
+    const held = owner === undefined ? undefined : this.#holds.get(owner)?.get(name)
+    if (held === undefined) channel.submit(out)
+    else held.push(() => channel.submit(out))
+  }
+
+  #copy(what: string, body: unknown, label: string): { copy: unknown; bytes: number } | { error: MobilityError } {
+    const { limits } = this.#deps
+    try {
+      const copied = copyPortable(body, what === 'info' ? 'message' : 'args', frameValueLimits(limits))
+      const limit = limits.frameBytesMax - ENVELOPE_BYTES
+      // The estimate is not exact: only near the limit it is worth knowing better.
+      const bytes = copied.bytes * 2 < limit ? copied.bytes : Load.of(copied.copy, limits).bytes().length
+      if (bytes <= limit) return { copy: copied.copy, bytes }
+      return { error: fail('ERR_FRAME_TOO_LARGE', { bytes, limit, what: label }) }
+    } catch (error) {
+      return { error: error as MobilityError }
+    }
+  }
+
+  #abortable(channel: Channel, out: Outgoing, signal: AbortSignal | undefined): void {
+    signal?.addEventListener(
+      'abort',
+      () => channel.giveUp(out, (executed) => fail('ERR_ABORTED', { what: out.label }, { executed })),
+      {
+        once: true,
+      },
+    )
+  }
+
+  #open(name: string, lane: Lane): Channel {
+    const key = `${lane}${name}`
+    const known = this.#channels.get(key)
+    if (known !== undefined) return known
+    const channel = new Channel(name, lane, this.#floor, this.#deps)
+    this.#channels.set(key, channel)
+    channel.route()
+    return channel
+  }
+
+  // ---- news
+
+  /** The registry says something new about `name`; or, with `again`, its copy runs again where it was. */
+  routeChanged(name: string, again = false): void {
+    this.#channels.get(`0${name}`)?.route(again)
+    this.#channels.get(`1${name}`)?.route(again)
+  }
+
+  /** A link came up or went down: every channel looks again. */
+  routesChanged(): void {
+    for (const channel of this.#channels.values()) channel.route()
+  }
+
+  receipt(name: string, lane: Lane, receipt: Receipt): void {
+    this.#channels.get(`${lane}${name}`)?.receipt(receipt)
+  }
+
+  reply(name: string, lane: Lane, seq: number, outcome: Outcome): void {
+    this.#channels.get(`${lane}${name}`)?.reply(seq, outcome)
+  }
+
+  // ---- a moving sender
+
+  /** Names to which the process has messages that are not acknowledged, or that wait for its old node. */
+  unacked(owner: Process): string[] {
+    const names = new Set(this.#holds.get(owner)?.keys() ?? [])
+    for (const channel of this.#channels.values()) if (channel.hasUnacked(owner)) names.add(channel.name)
+    return [...names]
+  }
+
+  /** Holds the process's sends to these names until `release`. */
+  hold(owner: Process, names: readonly string[]): void {
+    if (names.length > 0) this.#holds.set(owner, new Map(names.map((name) => [name, []])))
+  }
+
+  holds(owner: Process): boolean {
+    return this.#holds.has(owner)
+  }
+
+  /** One name, or all of them. */
+  release(owner: Process, name?: string): void {
+    const held = this.#holds.get(owner)
+    for (const [target, sends] of held ?? []) {
+      if (name !== undefined && target !== name) continue
+      held?.delete(target)
+      for (const send of sends) send()
+    }
+    if (held?.size === 0) this.#holds.delete(owner)
+  }
+
+  /** Calls `flushed` for each name, once nothing of `owner` to it is unacknowledged any more. */
+  whenFlushed(owner: Process, names: readonly string[], flushed: (name: string) => void): void {
+    for (const name of names) this.#flushes.push({ owner, name, flushed })
+    for (const name of names) this.#released(name)
+  }
+
+  #released(name: string): void {
+    if (this.#flushes.length === 0) return
+    const done = this.#flushes.filter((flush) => flush.name === name && !this.unacked(flush.owner).includes(name))
+    if (done.length === 0) return
+    this.#flushes = this.#flushes.filter((flush) => !done.includes(flush))
+    for (const { flushed } of done) flushed(name)
+  }
+
+  // ---- housekeeping
+
+  /** Forgets channels on which all is acknowledged and answered and nothing was sent for a while. */
+  sweep(): void {
+    const before = this.#deps.clock.now() - IDLE_MS
+    for (const [key, channel] of this.#channels) {
+      if (!channel.idle || channel.lastUsedAt > before) continue
+      this.#floor = Math.max(this.#floor, channel.nextSeq)
+      this.#channels.delete(key)
+    }
+  }
+
+  close(node: string): void {
+    this.#closed = node
+    for (const channel of this.#channels.values()) {
+      channel.close((executed) => fail('ERR_NODE_STOPPED', { node }, { executed }))
+    }
+    this.#channels.clear()
+    this.#holds.clear()
+  }
+}

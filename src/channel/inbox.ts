@@ -1,0 +1,202 @@
+/**
+ * The receiver's side of all channels of a node: takes parcels into mailboxes, moves cursors, acknowledges.
+ *
+ *   parcel -> which copy? -> cursor (machine-receiver) -> envelope -> mailbox; ack, batched per turn
+ *
+ * G3  each number is taken once and in order. Every decision but "mailbox full" uses up the number.
+ * G4  a frozen or inert copy takes and acknowledges nothing; it remembers whom it dropped, to call them back.
+ */
+import { fail, reasonOf } from '../base/errors.js'
+import type { Events } from '../base/events.js'
+import { type Origin, parseOrigin } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import type { Clock } from '../base/ports.js'
+import type { Destination } from '../process/destination.js'
+import type { ExitReason, MoveOptions } from '../process/directives.js'
+import type { Process } from '../process/host.js'
+import type { Cursor } from '../process/image.js'
+import type { CallId, Lane } from '../process/mailbox.js'
+import { failure } from '../process/outcome.js'
+import { FIRST_SEQ, receive } from './machine-receiver.js'
+import type { ChannelId, Parcel, Receipt } from './parcel.js'
+
+/** A life that ended here: what it had taken from whom, so that a sender learns what was surely not run. */
+interface EndedLife {
+  readonly epoch: number
+  readonly line: number
+  readonly reason: string
+  readonly cursors: ReadonlyMap<string, Cursor>
+  readonly at: number
+}
+
+interface InboxDeps {
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly events: Events
+  /** Sends a receipt to the sender of a channel, wherever it is. */
+  readonly receipt: (id: ChannelId, receipt: Receipt) => void
+  /** Runs `then` when the source of the process's last move knows that it runs here. */
+  readonly whenSettled: (process: Process, then: () => void) => void
+}
+
+interface PendingAck extends ChannelId {
+  readonly process: Process
+}
+
+const cursorKey = (origin: Origin, lane: Lane): string => `${origin.slice(0, origin.lastIndexOf('/'))}|${lane}`
+
+export class Inbox {
+  readonly #deps: InboxDeps
+  readonly #ended = new Map<string, EndedLife>()
+  /** Senders whose messages a frozen or inert copy dropped. */
+  readonly #dropped = new Map<string, Set<Origin>>()
+  #acks = new Map<string, PendingAck>()
+
+  constructor(deps: InboxDeps) {
+    this.#deps = deps
+  }
+
+  get size(): number {
+    return this.#ended.size + this.#dropped.size + this.#acks.size
+  }
+
+  /** A parcel for a copy that is here. */
+  take(process: Process, parcel: Parcel): void {
+    if (!process.accepting) return this.#drop(process, parcel.origin)
+    const sender = parseOrigin(parcel.origin)
+    if (sender === undefined) return
+    const key = cursorKey(parcel.origin, parcel.lane)
+    const cursor = process.cursors.get(key)
+    // An older life of the sender: what it sent is of no one any more (R8).
+    if (cursor !== undefined && cursor.incarnation > sender.incarnation) return
+    const known = cursor?.incarnation === sender.incarnation ? cursor.next : undefined
+    const { verdict, next } = receive(known, process.line, parcel)
+    if (verdict === 'stale' || verdict === 'ahead') return
+    if (verdict === 'reset') return this.#receipt(parcel, { type: 'reset', line: process.line, epoch: process.epoch })
+    if (verdict === 'accept' && !this.#accept(process, parcel)) return
+    process.cursors.set(key, { incarnation: sender.incarnation, next })
+    this.#ack(process, parcel)
+  }
+
+  /** A parcel for a name that lives nowhere that this node knows of. */
+  takeForNobody(parcel: Parcel): void {
+    const life = this.#ended.get(parcel.name)
+    if (life === undefined || parcel.line !== life.line) {
+      return this.#receipt(parcel, { type: 'gone', epoch: life?.epoch ?? 0, next: 0, reason: life?.reason ?? 'noproc' })
+    }
+    const cursor = life.cursors.get(cursorKey(parcel.origin, parcel.lane))
+    const known = cursor?.incarnation === parseOrigin(parcel.origin)?.incarnation ? cursor?.next : undefined
+    this.#receipt(parcel, { type: 'gone', epoch: life.epoch, next: known ?? FIRST_SEQ, reason: life.reason })
+  }
+
+  #receipt(id: ChannelId, receipt: Receipt): void {
+    this.#deps.receipt({ name: id.name, origin: id.origin, lane: id.lane }, receipt)
+  }
+
+  /** @returns false only when the mailbox is full: then nothing was used up, and the sender tries again */
+  #accept(process: Process, parcel: Parcel): boolean {
+    if (parcel.what === 'void') return true
+    const from: CallId = { origin: parcel.origin, lane: parcel.lane, seq: parcel.seq }
+    if (parcel.what === 'call' && parcel.dueAt <= this.#deps.clock.now()) {
+      process.answer(
+        from,
+        failure(fail('ERR_TIMEOUT', { what: `A call of ${process.name}`, ms: 0 }, { executed: 'no' })),
+      )
+      return true
+    }
+    try {
+      const body = parcel.load.value()
+      if (parcel.lane === 1) return this.#system(process, from, body)
+      if (this.#put(process, parcel, from, body)) return true
+    } catch (error) {
+      const reason = reasonOf(error)
+      if (parcel.what === 'call')
+        process.answer(from, failure(fail('ERR_BAD_ARGUMENT', { what: `A call of ${process.name}`, why: reason })))
+      else this.#deps.events.emit('undelivered', { name: process.name, what: parcel.what, count: 1, reason })
+      return true
+    }
+    this.#deps.events.emit('limit', { limit: 'mailboxMax', name: process.name, value: process.mailbox.length })
+    return false
+  }
+
+  #put(process: Process, parcel: Parcel, from: CallId, body: unknown): boolean {
+    if (parcel.what === 'info') return process.put({ what: 'info', message: body })
+    if (!Array.isArray(body) || typeof body[0] !== 'string' || !Array.isArray(body[1]))
+      throw new Error('its body is not [method, args]')
+    const [method, args] = body as [string, unknown[]]
+    if (parcel.what === 'call') return process.put({ what: 'call', from, method, args, dueAt: parcel.dueAt })
+    return process.put({ what: 'cast', method, args })
+  }
+
+  #system(process: Process, from: CallId, body: unknown): boolean {
+    const [method, args] = Array.isArray(body) ? (body as [unknown, unknown]) : []
+    const [first, second] = Array.isArray(args) ? (args as unknown[]) : []
+    // A confirmed stop must stay one: until then the frozen copy at the source could still be woken.
+    if (method === 'stop')
+      this.#deps.whenSettled(process, () => process.system({ what: 'stop', from, reason: first as ExitReason }))
+    else if (method === 'sendMe')
+      process.system({ what: 'sendMe', from, to: first as Destination, options: (second ?? {}) as MoveOptions })
+    else throw new Error('it is not a system message')
+    return true
+  }
+
+  // ---- acks
+
+  #ack(process: Process, { name, origin, lane }: ChannelId): void {
+    if (this.#acks.size === 0) this.#deps.clock.soon(() => this.#flush())
+    this.#acks.set(`${lane}${origin}|${name}`, { name, origin, lane, process })
+  }
+
+  #flush(): void {
+    const acks = this.#acks
+    this.#acks = new Map()
+    for (const { process, ...id } of acks.values()) {
+      // Frozen since: it must not acknowledge any more, and need not, the cursor travels.
+      if (!process.accepting && process.phase !== 'ending' && process.phase !== 'ended') {
+        this.#drop(process, id.origin)
+        continue
+      }
+      const cursor = process.cursors.get(cursorKey(id.origin, id.lane))
+      if (cursor !== undefined)
+        this.#receipt(id, { type: 'ack', line: process.line, epoch: process.epoch, next: cursor.next })
+    }
+  }
+
+  // ---- frozen copies
+
+  #drop(process: Process, origin: Origin): void {
+    const dropped = this.#dropped.get(process.name) ?? new Set<Origin>()
+    this.#dropped.set(process.name, dropped.add(origin))
+  }
+
+  /** @returns the senders that were dropped since it froze, once: they must be told where it is now */
+  takeDropped(name: string): Origin[] {
+    const dropped = this.#dropped.get(name)
+    this.#dropped.delete(name)
+    return [...(dropped ?? [])]
+  }
+
+  // ---- ends
+
+  ended(process: Process, reason: string): void {
+    this.#dropped.delete(process.name)
+    const { epoch, line, cursors } = process
+    this.#ended.set(process.name, { epoch, line, reason, cursors, at: this.#deps.clock.now() })
+  }
+
+  /** Forgets ended lives after endedMs, and cursors of senders that are dead. */
+  sweep(
+    processes: readonly Process[],
+    isDead: (origin: { cluster: string; node: string; incarnation: number }) => boolean,
+  ): void {
+    const before = this.#deps.clock.now() - this.#deps.limits.endedMs
+    for (const [name, life] of this.#ended) if (life.at < before) this.#ended.delete(name)
+    for (const process of processes) {
+      if (!process.accepting) continue
+      for (const [key, cursor] of process.cursors) {
+        const [cluster = '', node = ''] = key.slice(0, key.lastIndexOf('|')).split('/')
+        if (isDead({ cluster, node, incarnation: cursor.incarnation })) process.cursors.delete(key)
+      }
+    }
+  }
+}

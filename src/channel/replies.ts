@@ -1,0 +1,116 @@
+/**
+ * Answers to calls from other nodes: kept with the process until the caller acknowledges them, or its time is over, and
+ * sent again meanwhile, under the epoch that the process then has (G9).
+ */
+import { fail, isMobilityError } from '../base/errors.js'
+import type { Origin } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import type { Clock, Timer } from '../base/ports.js'
+import type { Process } from '../process/host.js'
+import type { KeptReply } from '../process/image.js'
+import { type CallId, callKey, type Lane } from '../process/mailbox.js'
+import { failure, type Outcome, outcomeToWire } from '../process/outcome.js'
+import { encodeValue, frameValueLimits } from '../wire/codec.js'
+
+/** An answer outlives its call's deadline by this: the caller may be a resend away. */
+const GRACE_MS = 5_000
+
+interface RepliesDeps {
+  readonly clock: Clock
+  readonly limits: Limits
+  /** Puts a reply on the path to its caller, if there is one. */
+  readonly post: (process: Process, reply: KeptReply) => void
+  readonly isDead: (origin: Origin) => boolean
+}
+
+interface Resending {
+  backoffMs: number
+  timer: Timer
+}
+
+export class Replies {
+  readonly #deps: RepliesDeps
+  readonly #resending = new Map<Process, Resending>()
+
+  constructor(deps: RepliesDeps) {
+    this.#deps = deps
+  }
+
+  get size(): number {
+    return this.#resending.size
+  }
+
+  /** Sends the answer and keeps it. One that cannot travel becomes an error that can. */
+  send(process: Process, to: CallId, outcome: Outcome, dueAt: number): void {
+    const reply: KeptReply = { to, body: this.#encode(process, outcome), dueAt: dueAt + GRACE_MS }
+    process.replies.set(callKey(to), reply)
+    this.#deps.post(process, reply)
+    this.#arm(process)
+  }
+
+  #encode(process: Process, outcome: Outcome): Buffer {
+    const { limits } = this.#deps
+    const encode = (one: Outcome) => encodeValue(outcomeToWire(one), 'result', frameValueLimits(limits))
+    try {
+      const body = encode(outcome)
+      const limit = limits.frameBytesMax - 1_024
+      if (body.length <= limit) return body
+      const what = `The answer of ${process.name}`
+      return encode(failure(fail('ERR_FRAME_TOO_LARGE', { bytes: body.length, limit, what }, { executed: 'yes' })))
+    } catch (error) {
+      if (!isMobilityError(error)) throw error
+      return encode(failure(fail(error.code, error.fields, { executed: 'yes' })))
+    }
+  }
+
+  /** Whoever keeps answers under this name: also a process that has ended. */
+  keepersOf(name: string): Process[] {
+    return [...this.#resending.keys()].filter((process) => process.name === name)
+  }
+
+  acked(process: Process, origin: Origin, lane: Lane, seqs: readonly number[]): void {
+    for (const seq of seqs) process.replies.delete(callKey({ origin, lane, seq }))
+    if (process.replies.size === 0) this.forget(process)
+  }
+
+  /** Sends all that is kept, now: after a move, and when a link came up. */
+  resend(process: Process): void {
+    const now = this.#deps.clock.now()
+    for (const [key, reply] of process.replies) {
+      if (reply.dueAt <= now || this.#deps.isDead(reply.to.origin)) process.replies.delete(key)
+      else this.#deps.post(process, reply)
+    }
+    if (process.replies.size > 0) this.#arm(process)
+    else this.forget(process)
+  }
+
+  resendAll(): void {
+    for (const process of [...this.#resending.keys()]) this.resend(process)
+  }
+
+  forget(process: Process): void {
+    this.#resending.get(process)?.timer.cancel()
+    this.#resending.delete(process)
+  }
+
+  close(): void {
+    for (const process of [...this.#resending.keys()]) this.forget(process)
+  }
+
+  #arm(process: Process): void {
+    if (this.#resending.has(process)) return
+    const backoffMs = this.#deps.limits.resendMs
+    this.#resending.set(process, { backoffMs, timer: this.#deps.clock.after(backoffMs, () => this.#again(process)) })
+  }
+
+  #again(process: Process): void {
+    const resending = this.#resending.get(process)
+    if (resending === undefined) return
+    // A frozen copy sends nothing; the one that runs next has the replies and sends them.
+    if (process.phase === 'frozen' || process.phase === 'moved' || process.phase === 'inert')
+      return this.forget(process)
+    resending.backoffMs = Math.min(resending.backoffMs * 2, this.#deps.limits.resendMsMax)
+    resending.timer = this.#deps.clock.after(resending.backoffMs, () => this.#again(process))
+    this.resend(process)
+  }
+}
