@@ -1,0 +1,392 @@
+/**
+ * The driver of one move at its destination: puts the bytes together, makes the inert copy, and performs what
+ * machine-target.ts decides.
+ *
+ *   PREPARE, chunks -> decode, upgrade, alterHandover, schema -> [claim, from outside] -> inert copy -> PREPARED
+ *   COMMIT | taken  -> attach -> registered -> runs -> ACTIVATED (until RETIRED)
+ */
+import { fail, isMobilityError, type MobilityError, reasonOf } from '../base/errors.js'
+import { type Address, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
+import type { Timer } from '../base/ports.js'
+import { within } from '../base/within.js'
+import type { Process } from '../process/host.js'
+import type { AnyKind } from '../process/kind.js'
+import { restore } from '../process/mobile.js'
+import { success } from '../process/outcome.js'
+import { rehydrate } from '../process/rehydrate.js'
+import type { Entry, MessageOf } from '../wire/messages.js'
+import { Incoming } from './chunks.js'
+import { type MoveContext, moveEvent, tell } from './context.js'
+import type { Death } from './machine-source.js'
+import {
+  beginTarget,
+  holdsCopy,
+  isTargetOver,
+  stepTarget,
+  type TargetEffect,
+  type TargetEvent,
+  type TargetState,
+} from './machine-target.js'
+import { decodeSnapshot, type Snapshot } from './snapshot.js'
+
+interface ArrivalOptions {
+  readonly prepare: MessageOf<'PREPARE'>
+  readonly from: Identity
+  readonly fromAddress: Address
+  readonly foreign: boolean
+  readonly kind: AnyKind
+  /** The name is known here as delegated, and this is that process on its way home. */
+  readonly returning: boolean
+  readonly over: (arrival: Arrival) => void
+  /** It runs here now. */
+  readonly activated: (arrival: Arrival) => void
+}
+
+export class Arrival {
+  readonly prepare: MessageOf<'PREPARE'>
+  readonly from: Identity
+  readonly foreign: boolean
+  readonly #context: MoveContext
+  readonly #options: ArrivalOptions
+  readonly #incoming: Incoming
+  #state: TargetState
+  #snapshot: Snapshot | undefined
+  #process: Process | undefined
+  #claimed: Entry | undefined
+  #bytes: Buffer | undefined
+  #stateBytes = 0
+  #frozenMs = 0
+  #committedAt = 0
+  #epoch = 0
+  #deadline: Timer | undefined
+  #tick: Timer | undefined
+  #backoffMs: number
+  #cause: MobilityError | undefined
+  readonly #startedAt: number
+  readonly #letGo: () => void
+  #waiting: Array<() => void> = []
+  /** Why it waits for an operator. */
+  parked: string | undefined
+  /** The holder of another cluster that told it to run: the new gateway there. */
+  tookOverFor: { readonly identity: Identity; readonly address: Address } | undefined
+
+  constructor(context: MoveContext, options: ArrivalOptions) {
+    this.prepare = options.prepare
+    this.from = options.from
+    this.foreign = options.foreign
+    this.#context = context
+    this.#options = options
+    this.#incoming = new Incoming(options.prepare.totalBytes, context.limits)
+    this.#state = beginTarget({ thirdHolder: options.prepare.holder !== '', foreign: options.foreign })
+    this.#backoffMs = context.limits.resendMs
+    this.#startedAt = context.clock.now()
+    this.#letGo = options.foreign ? context.roads.keep(options.fromAddress) : () => {}
+    this.#progress()
+  }
+
+  get name(): string {
+    return this.prepare.name
+  }
+
+  get attempt(): MessageOf<'PREPARE'>['attempt'] {
+    return this.prepare.attempt
+  }
+
+  get phase(): TargetState['phase'] {
+    return this.#state.phase
+  }
+
+  get process(): Process | undefined {
+    return this.#process
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** A whole copy stands here that may yet come to life. */
+  get holdsCopy(): boolean {
+    return holdsCopy(this.#state)
+  }
+
+  /** It runs here, but its source does not know yet: it starts no other move and confirms no stop. */
+  get unsettled(): boolean {
+    return this.#state.phase === 'activated'
+  }
+
+  whenSettled(then: () => void): void {
+    if (this.unsettled) this.#waiting.push(then)
+    else then()
+  }
+
+  is(attempt: MessageOf<'PREPARE'>['attempt']): boolean {
+    return sameAttempt(this.attempt, attempt)
+  }
+
+  /** Its source, or the holder that told it to run, may end its repeating. */
+  mayRetire(peer: Identity): boolean {
+    return (
+      sameIdentity(peer, this.from) || (this.tookOverFor !== undefined && sameIdentity(peer, this.tookOverFor.identity))
+    )
+  }
+
+  /** Bytes that do not come free what they hold. */
+  #progress(): void {
+    this.#deadline?.cancel()
+    const ms = this.#context.limits.moveTimeoutMs
+    this.#deadline = this.#context.clock.after(ms, () =>
+      this.#fail(fail('ERR_TIMEOUT', { what: `The snapshot of ${this.name}`, ms })),
+    )
+  }
+
+  // ---- what comes in
+
+  chunk(message: MessageOf<'CHUNK'> | MessageOf<'CHUNK_END'>): void {
+    if (this.phase !== 'receiving') return
+    this.#progress()
+    try {
+      if (message.type === 'CHUNK') {
+        const received = this.#incoming.chunk(this.name, message)
+        if (received !== undefined) this.#toSource({ type: 'CREDIT', transfer: message.transfer, received })
+        return
+      }
+      this.#bytes = this.#incoming.end(this.name, message)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    this.step({ type: 'received' })
+  }
+
+  commit(frozenMs: number): void {
+    if (this.#committedAt === 0) {
+      this.#frozenMs = frozenMs
+      this.#committedAt = this.#context.clock.now()
+    }
+    this.step({ type: 'commit' })
+  }
+
+  died(identity: Identity, death: Death): void {
+    if (sameIdentity(identity, this.from)) this.step({ type: 'sourceDead', death })
+    if (sameIdentity(identity, this.holder)) this.step({ type: 'holderDead', death })
+  }
+
+  /** Of S's cluster; without a third member its name is ''. */
+  get holder(): Identity {
+    return { cluster: this.from.cluster, node: this.prepare.holder, incarnation: this.prepare.holderIncarnation }
+  }
+
+  #fail(error: unknown): void {
+    this.#cause ??= isMobilityError(error) ? error : fail('ERR_SNAPSHOT', { name: this.name, reason: reasonOf(error) })
+    this.step({ type: 'failed' })
+  }
+
+  // ---- machine
+
+  step(event: TargetEvent): void {
+    const before = this.#state.phase
+    const { state, effects } = stepTarget(this.#state, event)
+    this.#state = state
+    if (state.phase !== before) this.#entered()
+    for (const effect of effects) this.#perform(effect)
+    if (state.phase !== before && isTargetOver(state)) this.#over()
+  }
+
+  #entered(): void {
+    if (this.phase !== 'receiving') this.#deadline?.cancel()
+    this.#backoffMs = this.#context.limits.resendMs
+    this.#armTick()
+  }
+
+  #armTick(): void {
+    this.#tick?.cancel()
+    if (isTargetOver(this.#state)) return
+    this.#tick = this.#context.clock.after(this.#backoffMs, () => {
+      this.#backoffMs = Math.min(this.#backoffMs * 2, this.#context.limits.resendMsMax)
+      this.step({ type: 'tick' })
+      this.#armTick()
+    })
+  }
+
+  #over(): void {
+    this.#deadline?.cancel()
+    this.#tick?.cancel()
+    this.#bytes = undefined
+    this.#snapshot = undefined
+    for (const then of this.#waiting.splice(0)) then()
+    this.#options.over(this)
+    this.#letGo()
+  }
+
+  #perform(effect: TargetEffect): void {
+    const { name, attempt } = this
+    switch (effect.type) {
+      case 'restore':
+        return void this.#restore()
+      case 'sendPrepared':
+        this.#event('prepared', { bytes: this.#stateBytes })
+        return this.#toSource({
+          type: 'PREPARED',
+          name,
+          attempt,
+          incarnation: this.#context.self().identity.incarnation,
+        })
+      case 'sendRefused': {
+        const cause = this.#cause ?? fail('ERR_SNAPSHOT', { name, reason: 'this attempt was given up here' })
+        this.#event('refused', { cause: cause.code })
+        return this.#toSource({ type: 'REFUSED', name, attempt, code: cause.code, reason: cause.message.slice(0, 300) })
+      }
+      case 'sendAborted':
+        return this.#toSource({ type: 'ABORTED', name, attempt, by: 'destination', verdict: 'aborted' })
+      case 'sendActivated':
+        return this.#sendActivated()
+      case 'askHolder':
+        return this.#askHolder()
+      case 'activate':
+        return void this.#activate()
+      case 'crash':
+        return this.#crash()
+      case 'discard':
+        return this.#discard()
+      case 'park':
+        this.parked = effect.reason
+        this.#context.log.error({ name, reason: effect.reason }, `${name} is parked: ${effect.reason}`)
+        this.#context.events.emit('parked', { name, role: 'destination', reason: effect.reason })
+    }
+  }
+
+  #toSource(message: Parameters<typeof tell>[2]): void {
+    tell(this.#context, this.from, message)
+  }
+
+  async #restore(): Promise<void> {
+    const { clock, limits, host, directory, table, self } = this.#context
+    const { prepare, kind, returning } = { ...this.#options }
+    try {
+      const bytes = this.#bytes as Buffer
+      this.#stateBytes = bytes.length
+      this.#bytes = undefined
+      const snapshot = decodeSnapshot(this.name, bytes, clock.now(), limits)
+      const late = () => fail('ERR_TIMEOUT', { what: `Restoring ${this.name}`, ms: limits.moveTimeoutMs })
+      const work = rehydrate(kind, this.name, self().identity.node, prepare.version, snapshot.image.handed)
+      const state = await within(clock, limits.moveTimeoutMs, work, late)
+      if (this.foreign && !returning) this.#claimed = await directory.claim(this.name, kind.kind)
+      if (this.phase !== 'restoring') return this.#discard()
+      this.#snapshot = snapshot
+      const { epoch } = prepare.attempt
+      this.#process = restore(host, { name: this.name, kind, epoch, line: prepare.line }, snapshot.image, state)
+      table.set(this.#process)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    this.step({ type: 'restored' })
+  }
+
+  #askHolder(): void {
+    const { name, attempt, holder } = this
+    // D is the holder: nobody else can have decided, and the machine asked only on a proof of death.
+    if (holder.node === '') return this.step({ type: 'taken', verdict: 'taken' })
+    tell(this.#context, holder, { type: 'TAKE', name, attempt })
+  }
+
+  async #activate(): Promise<void> {
+    const process = this.#process as Process
+    const { channels, directory, self, replies, callBack } = this.#context
+    try {
+      await process.attach()
+    } catch (error) {
+      this.#cause = error as MobilityError
+      return this.step({ type: 'attachFailed' })
+    }
+    // Killed meanwhile: the node stops.
+    if (process.phase !== 'inert') return
+    this.#epoch = Math.max(this.attempt.epoch + 1, this.#claimed?.epoch ?? 0)
+    channels.hold(process, this.#snapshot?.sends ?? [])
+    const { node, incarnation } = self().identity
+    const { line, kind } = this.prepare
+    directory.publish({
+      name: this.name,
+      kind,
+      node,
+      incarnation,
+      epoch: this.#epoch,
+      line,
+      status: 'live',
+      reason: '',
+    })
+    this.#options.activated(this)
+    process.run(this.#epoch, line)
+    this.#arrived(process)
+    this.step({ type: 'running' })
+    replies.resend(process)
+    callBack(this.name)
+  }
+
+  #arrived(process: Process): void {
+    const { state, log } = { state: this.#state, log: this.#context.log }
+    const pauseMs = this.#pauseMs()
+    const result = { epoch: this.#epoch, pauseMs, stateBytes: this.#stateBytes, moved: true }
+    for (const answer of this.#snapshot?.answers ?? []) process.answerLater(answer, success(result))
+    const how = state.takeover ? 'was taken over from' : 'moved here from'
+    const data = { name: this.name, from: this.from.node, epoch: this.#epoch, bytes: this.#stateBytes, pauseMs }
+    log.info(data, `${this.name} ${how} ${this.from.node}`)
+    this.#event(state.takeover ? 'takeover' : 'activate', { ms: pauseMs, bytes: this.#stateBytes })
+  }
+
+  /** What S measured from the freeze to COMMIT, and what passed here since. After a takeover: since PREPARE. */
+  #pauseMs(): number {
+    const now = this.#context.clock.now()
+    const ms = this.#committedAt === 0 ? now - this.#startedAt : this.#frozenMs + now - this.#committedAt
+    return Math.round(ms * 1_000) / 1_000
+  }
+
+  #sendActivated(): void {
+    const { name, attempt } = this
+    const pauseMs = Math.round(this.#pauseMs())
+    const message = {
+      type: 'ACTIVATED',
+      name,
+      attempt,
+      epoch: this.#epoch,
+      line: this.prepare.line,
+      pauseMs,
+      bytes: this.#stateBytes,
+    } as const
+    this.#toSource(message)
+    if (this.tookOverFor !== undefined) tell(this.#context, this.tookOverFor.identity, message)
+  }
+
+  /** attach failed, and S is dead: it ends here, and that is said. */
+  #crash(): void {
+    const process = this.#process as Process
+    const reason = this.#cause?.message ?? 'attach failed'
+    this.#context.log.error({ name: this.name, reason }, `${this.name} could not be taken over, it is lost`)
+    this.#epoch = Math.max(this.attempt.epoch + 1, this.#claimed?.epoch ?? 0)
+    process.run(this.#epoch, this.prepare.line)
+    void process.end({ error: reason })
+  }
+
+  #discard(): void {
+    const { table, directory } = this.#context
+    if (this.#process !== undefined) {
+      this.#process.depart('the move was given up')
+      table.delete(this.#process)
+      void this.#process.detach()
+    }
+    if (this.#claimed !== undefined) directory.publish({ ...this.#claimed, status: 'ended', reason: 'released' })
+    this.#claimed = undefined
+    this.#context.callBack(this.name)
+  }
+
+  close(): void {
+    this.#deadline?.cancel()
+    this.#tick?.cancel()
+  }
+
+  #event(
+    phase: Parameters<typeof moveEvent>[2]['phase'],
+    more: { ms?: number; bytes?: number; cause?: string } = {},
+  ): void {
+    const ms = more.ms ?? this.#context.clock.now() - this.#startedAt
+    moveEvent(this.#context, this, { phase, role: 'destination', peer: this.from.node, ...more, ms })
+  }
+}

@@ -1,0 +1,213 @@
+/** All moves that come to this node: which may begin, and which machine a message is for. */
+import { type Attempt, compareAttempts, type Identity, nodeKey, sameIdentity } from '../base/ids.js'
+import type { Link } from '../link/link.js'
+import type { Process } from '../process/host.js'
+import type { Entry, MessageOf } from '../wire/messages.js'
+import { Admission } from './admission.js'
+import { Arrival } from './arrival.js'
+import type { MoveContext } from './context.js'
+import type { Delegations } from './delegations.js'
+import type { Death } from './machine-source.js'
+
+interface AttemptOf {
+  readonly name: string
+  readonly attempt: Attempt
+}
+
+export class Arrivals {
+  readonly #context: MoveContext
+  readonly #delegations: Delegations
+  readonly #admission: Admission
+  readonly #arrivals = new Map<string, Arrival>()
+  /** Processes whose sends wait for what their last node still has to flush. */
+  readonly #holding = new Map<Process, Identity>()
+
+  constructor(context: MoveContext, delegations: Delegations) {
+    this.#context = context
+    this.#delegations = delegations
+    this.#admission = new Admission(context)
+  }
+
+  size(): { arrivals: number; burned: number; holding: number } {
+    return { arrivals: this.#arrivals.size, burned: this.#admission.size, holding: this.#holding.size }
+  }
+
+  get(name: string): Arrival | undefined {
+    return this.#arrivals.get(name)
+  }
+
+  all(): Arrival[] {
+    return [...this.#arrivals.values()]
+  }
+
+  #of({ name, attempt }: AttemptOf): Arrival | undefined {
+    const arrival = this.#arrivals.get(name)
+    return arrival?.is(attempt) === true ? arrival : undefined
+  }
+
+  // ---- messages
+
+  prepare(link: Link, prepare: MessageOf<'PREPARE'>): void {
+    const { name, attempt } = prepare
+    const { peer } = link
+    // Meant for an earlier life of this node (R8).
+    if (prepare.toIncarnation !== this.#context.self().identity.incarnation) return
+    const before = this.#arrivals.get(name)
+    if (before !== undefined && compareAttempts(attempt, before.attempt) <= 0) return
+    const kind = this.#context.kinds.get(prepare.kind)
+    const refusal = this.#admission.refusal(link, prepare, this.#copiesOf(link))
+    if (refusal !== undefined || kind === undefined) {
+      const { code = 'ERR_KIND_UNKNOWN', message = '' } = refusal ?? {}
+      this.#admission.burn(name, attempt)
+      this.#context.log.warn({ name, from: peer.node, code }, `refused ${name} from ${peer.node}: ${message}`)
+      link.send({ type: 'REFUSED', name, attempt, code, reason: message })
+      return
+    }
+    // A newer attempt says that the older one was given up at its source.
+    before?.step({ type: 'abort' })
+    const { cluster, node, incarnation, member, address } = peer
+    const arrival = new Arrival(this.#context, {
+      prepare,
+      from: { cluster, node, incarnation },
+      fromAddress: address,
+      foreign: !member,
+      kind,
+      returning: this.#admission.isReturning(prepare),
+      over: (done) => this.#over(done),
+      activated: (done) => this.#activated(done),
+    })
+    this.#arrivals.set(name, arrival)
+    if (prepare.totalBytes === 0) arrival.step({ type: 'failed' })
+  }
+
+  /** Copies that the peer has left here and not run. */
+  #copiesOf({ peer }: Link): number {
+    return this.all().filter((other) => nodeKey(other.from) === nodeKey(peer) && !other.unsettled).length
+  }
+
+  chunk(link: Link, message: MessageOf<'CHUNK' | 'CHUNK_END'>): void {
+    for (const arrival of this.#arrivals.values()) {
+      const mine = arrival.phase === 'receiving' && arrival.prepare.transfer === message.transfer
+      if (mine && sameIdentity(arrival.from, link.peer)) return arrival.chunk(message)
+    }
+  }
+
+  commit(link: Link, message: MessageOf<'COMMIT'>): void {
+    if (message.toIncarnation !== this.#context.self().identity.incarnation) return
+    const arrival = this.#of(message)
+    if (arrival !== undefined) {
+      // Only its source commits it.
+      if (sameIdentity(arrival.from, link.peer)) arrival.commit(message.frozenMs)
+      return
+    }
+    const { name, attempt } = message
+    // It was burned here and never ran: S may have its process back.
+    if (!this.#admission.isBurned(name, attempt)) return
+    link.send({ type: 'REFUSED', name, attempt, code: 'ERR_SNAPSHOT', reason: 'this attempt was given up here' })
+  }
+
+  /** @returns whether the attempt is known here, or was overtaken, and the answer is given */
+  abort(link: Link, { name, attempt }: MessageOf<'ABORT'>): boolean {
+    const arrival = this.#of({ name, attempt })
+    if (arrival !== undefined) {
+      if (sameIdentity(arrival.from, link.peer)) arrival.step({ type: 'abort' })
+      return true
+    }
+    const entry = this.#context.directory.lookup(name)
+    // It was committed, and has gone on since: S was taken for dead, and must not run it again.
+    if (entry !== undefined && entry.epoch > attempt.epoch && entry.node !== link.peer.node) {
+      link.send({ type: 'ABORTED', name, attempt, by: 'destination', verdict: 'taken' })
+      return true
+    }
+    this.#admission.burn(name, attempt)
+    return false
+  }
+
+  retired(link: Link, message: MessageOf<'RETIRED'>): void {
+    const arrival = this.#of(message)
+    if (arrival?.mayRetire(link.peer) === true) arrival.step({ type: 'retired' })
+  }
+
+  taken(link: Link, message: MessageOf<'TAKEN'>): void {
+    const arrival = this.#of(message)
+    if (arrival === undefined || !sameIdentity(arrival.holder, link.peer)) return
+    arrival.step({ type: 'taken', verdict: message.verdict })
+  }
+
+  takeOver(link: Link, { name, attempt }: MessageOf<'TAKE_OVER'>): void {
+    const arrival = this.#of({ name, attempt })
+    const { cluster, node, incarnation, address } = link.peer
+    if (arrival !== undefined) {
+      if (!sameIdentity(arrival.holder, link.peer)) return
+      arrival.tookOverFor = { identity: { cluster, node, incarnation }, address }
+      return arrival.step({ type: 'takeOver' })
+    }
+    const entry = this.#context.directory.lookup(name)
+    // It ran here and its source knew: the new gateway learns where it is now.
+    if (entry !== undefined && entry.epoch > attempt.epoch) {
+      return this.#delegations.where(link, { type: 'WHERE', name, epoch: attempt.epoch })
+    }
+    this.#admission.burn(name, attempt)
+    link.send({ type: 'REFUSED', name, attempt, code: 'ERR_SNAPSHOT', reason: 'there is no copy of it here' })
+  }
+
+  flushed(link: Link, { name, target }: MessageOf<'FLUSHED'>): void {
+    const process = this.#context.table.get(name)
+    if (process === undefined) return
+    const from = this.#holding.get(process)
+    if (from !== undefined && sameIdentity(from, link.peer)) this.#context.channels.release(process, target)
+  }
+
+  // ---- what arrivals say
+
+  #over(arrival: Arrival): void {
+    if (this.#arrivals.get(arrival.name) === arrival) this.#arrivals.delete(arrival.name)
+    if (arrival.phase === 'burned') this.#admission.burn(arrival.name, arrival.attempt)
+  }
+
+  #activated(arrival: Arrival): void {
+    const { name, epoch, process, from } = arrival
+    const { node, incarnation } = this.#context.self().identity
+    const { line, kind, delegations } = arrival.prepare
+    const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'live', reason: '' }
+    const asker = arrival.tookOverFor
+    const renewed = delegations.map((one) =>
+      one.cluster === asker?.identity.cluster ? { ...one, ...asker.identity, address: asker.address } : one,
+    )
+    this.#delegations.arrived(entry, renewed)
+    if (process === undefined) return
+    if (this.#context.isDead(from)) this.#context.channels.release(process)
+    else this.#holding.set(process, from)
+  }
+
+  // ---- the world
+
+  died(identity: Identity, death: Death): void {
+    for (const arrival of this.all()) arrival.died(identity, death)
+    for (const [process, from] of this.#holding) {
+      if (!sameIdentity(from, identity)) continue
+      this.#context.channels.release(process)
+      this.#holding.delete(process)
+    }
+  }
+
+  /** A whole copy from that life of a node stands here and may yet come to life. */
+  holds(name: string, node: string, incarnation: number): boolean {
+    const arrival = this.#arrivals.get(name)
+    return arrival?.holdsCopy === true && arrival.from.node === node && arrival.from.incarnation === incarnation
+  }
+
+  sweep(): void {
+    this.#admission.sweep()
+    for (const process of this.#holding.keys()) {
+      const over = process.phase === 'moved' || process.phase === 'ended' || !this.#context.channels.holds(process)
+      if (over) this.#holding.delete(process)
+    }
+  }
+
+  close(): void {
+    for (const arrival of this.#arrivals.values()) arrival.close()
+    this.#arrivals.clear()
+    this.#holding.clear()
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * All moves of a node: starts departures, takes arrivals, remembers for others, and hands each message to its machine.
+ *
+ *   ref.sendMe -> process loop -> move() -> plan -> Departure          PREPARE -> Arrival
+ *   BEGIN, ABORT, TAKE -> Holders                                       LOCATED, WHERE -> Delegations
+ */
+import { fail, type MobilityError } from '../base/errors.js'
+import type { Identity } from '../base/ids.js'
+import type { Link } from '../link/link.js'
+import type { Destination } from '../process/destination.js'
+import type { MoveOptions, MoveResult } from '../process/directives.js'
+import type { Process } from '../process/host.js'
+import type { CallId } from '../process/mailbox.js'
+import { asMobilityError, failure, success } from '../process/outcome.js'
+import type { Entry, Message, MessageOf } from '../wire/messages.js'
+import { Arrivals } from './arrivals.js'
+import { type MoveContext, tell } from './context.js'
+import { Delegations } from './delegations.js'
+import { Departure } from './departure.js'
+import { Holders } from './holders.js'
+import type { Death } from './machine-source.js'
+import { planMove } from './plan.js'
+
+/** A process in the middle of a move that waits for a decision. */
+export interface Parked {
+  readonly name: string
+  readonly role: 'source' | 'destination'
+  readonly reason: string
+}
+
+export class Coordinator {
+  readonly #context: MoveContext
+  readonly delegations: Delegations
+  readonly #holders: Holders
+  /** One per name: being planned, or under way. */
+  readonly #departures = new Map<string, Departure | 'planning'>()
+  readonly #arrivals: Arrivals
+  readonly #counters = new WeakMap<Process, number>()
+  #lastTransfer = 0
+
+  constructor(context: MoveContext) {
+    this.#context = context
+    this.delegations = new Delegations(context)
+    this.#arrivals = new Arrivals(context, this.delegations)
+    this.#holders = new Holders(context, {
+      tookOver: ({ name, epoch, line }, { destination, address }) => {
+        const kind = context.directory.lookup(name)?.kind ?? ''
+        const entry: Entry = { name, kind, ...destination, epoch, line, status: 'live', reason: '' }
+        this.delegations.departed(entry, address, true)
+      },
+    })
+  }
+
+  size(): Readonly<Record<string, number>> {
+    return {
+      departures: this.#departures.size,
+      ...this.#arrivals.size(),
+      holders: this.#holders.size,
+      delegations: this.delegations.size,
+    }
+  }
+
+  // ---- out
+
+  /** Starts a move. `answer` hears what it did, from whoever then owns the process. */
+  move(process: Process, to: Destination, options: MoveOptions, answer: CallId | undefined): void {
+    const { name } = process
+    const say = (error: MobilityError): void => {
+      if (answer !== undefined) process.answerLater(answer, failure(error))
+      else this.#context.log.warn({ name, code: error.code }, `${name} stays: ${error.message}`)
+    }
+    if (this.#departures.has(name)) return say(fail('ERR_MOVING', { name }))
+    this.#departures.set(name, 'planning')
+    const unplanned = (error: unknown): void => {
+      this.#departures.delete(name)
+      say(asMobilityError(error, (e) => fail('ERR_BAD_ARGUMENT', { what: `The move of ${name}`, why: String(e) })))
+    }
+    const ready = async (): Promise<void> => {
+      const timeoutMs = checkTimeout(options.timeoutMs ?? this.#context.limits.moveTimeoutMs)
+      const plan = await planMove(this.#context, process, to)
+      if (!process.accepting) throw fail('ERR_STOPPED', { name, reason: 'it ended before it could move' })
+      if (plan !== undefined) return this.#depart(process, to, plan, timeoutMs, answer)
+      this.#departures.delete(name)
+      const stayed: MoveResult = { epoch: process.epoch, pauseMs: 0, stateBytes: 0, moved: false }
+      if (answer !== undefined) process.answerLater(answer, success(stayed))
+    }
+    // It came here itself a moment ago: its source must know that before it goes on (a chain of moves).
+    const arrival = this.#arrivals.get(name)
+    const start = (): void => void ready().catch(unplanned)
+    if (arrival === undefined) start()
+    else arrival.whenSettled(start)
+  }
+
+  #depart(
+    process: Process,
+    to: Destination,
+    plan: NonNullable<Awaited<ReturnType<typeof planMove>>>,
+    timeoutMs: number,
+    answer: CallId | undefined,
+  ): void {
+    const counter = (this.#counters.get(process) ?? 0) + 1
+    this.#counters.set(process, counter)
+    this.#lastTransfer += 1
+    const departure = new Departure(this.#context, {
+      process,
+      attempt: { epoch: process.epoch, counter },
+      to,
+      plan,
+      timeoutMs,
+      answer,
+      delegations: this.delegations.forMove(process.name, plan.destination.cluster),
+      transfer: this.#lastTransfer,
+      over: (done, moved) => this.#departed(done, moved),
+    })
+    this.#departures.set(process.name, departure)
+    departure.start()
+  }
+
+  #departed(departure: Departure, moved: MessageOf<'ACTIVATED'> | undefined): void {
+    const { name, process, destination, address, foreign, attempt } = departure
+    this.#departures.delete(name)
+    if (departure.phase !== 'retired') return
+    const { directory, channels, replies, callBack } = this.#context
+    const home =
+      departure.delegations.find((one) => one.cluster === this.#context.self().identity.cluster)?.home ?? false
+    this.delegations.left(name)
+    replies.forget(process)
+    if (moved !== undefined) {
+      const { epoch, line } = moved
+      const { node, incarnation } = destination
+      const entry: Entry = { name, kind: process.kind.kind, node, incarnation, epoch, line, status: 'live', reason: '' }
+      if (foreign) this.delegations.departed(entry, address, home)
+      else directory.learn(entry, node)
+    }
+    channels.whenFlushed(process, channels.unacked(process), (target) => {
+      tell(this.#context, destination, { type: 'FLUSHED', name, attempt, target })
+    })
+    callBack(name)
+  }
+
+  // ---- in
+
+  /** @returns whether the message was about a move */
+  received(link: Link, message: Message): boolean {
+    switch (message.type) {
+      case 'PREPARE':
+        this.#arrivals.prepare(link, message)
+        return true
+      case 'CHUNK':
+      case 'CHUNK_END':
+        this.#arrivals.chunk(link, message)
+        return true
+      case 'COMMIT':
+        this.#arrivals.commit(link, message)
+        return true
+      case 'RETIRED':
+        this.#arrivals.retired(link, message)
+        return true
+      case 'TAKEN':
+        this.#arrivals.taken(link, message)
+        return true
+      case 'TAKE_OVER':
+        this.#arrivals.takeOver(link, message)
+        return true
+      case 'FLUSHED':
+        this.#arrivals.flushed(link, message)
+        return true
+      case 'ABORT':
+        this.#abort(link, message)
+        return true
+      case 'BEGIN':
+        if (link.peer.member) this.#holders.begin(link, message)
+        return true
+      case 'TAKE':
+        if (link.peer.member) this.#holders.take(link, message.name, message.attempt)
+        return true
+      case 'LOCATED':
+        this.delegations.located(link, message)
+        return true
+      case 'LOCATED_OK':
+        this.delegations.locatedOk(link, message)
+        return true
+      case 'WHERE':
+        this.delegations.where(link, message)
+        return true
+      default:
+        return this.#forSource(link, message)
+    }
+  }
+
+  #forSource(link: Link, message: Message): boolean {
+    switch (message.type) {
+      case 'CREDIT': {
+        for (const departure of this.#departures.values()) if (departure !== 'planning') departure.credit(link, message)
+        return true
+      }
+      case 'BEGUN':
+      case 'PREPARED':
+      case 'REFUSED':
+      case 'ABORTED':
+      case 'ACTIVATED': {
+        const departure = this.#departures.get(message.name)
+        if (departure !== undefined && departure !== 'planning' && departure.is(message.attempt))
+          departure.received(link, message)
+        else this.#unexpected(link, message)
+        return true
+      }
+      default:
+        return false
+    }
+  }
+
+  /** Of an attempt that is over here: whoever still asks is told how it ended. */
+  #unexpected(link: Link, message: MessageOf<'BEGUN' | 'PREPARED' | 'REFUSED' | 'ABORTED' | 'ACTIVATED'>): void {
+    const { name, attempt } = message
+    if (message.type === 'REFUSED') this.#holders.refused(message)
+    if (message.type === 'PREPARED') link.send({ type: 'ABORT', name, attempt })
+    if (message.type === 'ACTIVATED' && !this.#holders.activated(message)) link.send({ type: 'RETIRED', name, attempt })
+  }
+
+  /** This node may be D or H, and the first word to it may have been lost: it answers as both. */
+  #abort(link: Link, message: MessageOf<'ABORT'>): void {
+    if (this.#arrivals.abort(link, message)) return
+    const { name, attempt } = message
+    const verdict = link.peer.member ? this.#holders.abort(link, name, attempt) : 'aborted'
+    link.send({ type: 'ABORTED', name, attempt, by: 'holder', verdict })
+  }
+
+  // ---- the world
+
+  /** A node has provably ended, or was declared dead. */
+  died(identity: Identity, death: Death): void {
+    for (const departure of [...this.#departures.values()])
+      if (departure !== 'planning') departure.died(identity, death)
+    this.#arrivals.died(identity, death)
+    this.#holders.died(identity)
+  }
+
+  linkUp(link: Link): void {
+    if (!link.peer.member) this.delegations.linkUp(link)
+  }
+
+  linkDown(identity: Identity): void {
+    for (const departure of [...this.#departures.values()]) if (departure !== 'planning') departure.linkLost(identity)
+  }
+
+  /** Does this node hold a copy in the middle of a move from that life of a node? */
+  holds(name: string, node: string, incarnation: number): boolean {
+    if (this.#arrivals.holds(name, node, incarnation)) return true
+    const departure = this.#departures.get(name)
+    if (departure !== undefined && departure !== 'planning' && departure.keepsCopyFrom(node, incarnation)) return true
+    return this.#holders.holds(name)
+  }
+
+  /** Somebody owns the name in a higher epoch. @returns whether the copy here was one in a move, and gave way */
+  superseded(entry: Entry): boolean {
+    const departure = this.#departures.get(entry.name)
+    if (departure === undefined || departure === 'planning' || departure.process.phase !== 'frozen') return false
+    departure.superseded(entry)
+    return true
+  }
+
+  whenSettled(process: Process, then: () => void): void {
+    const arrival = this.#arrivals.get(process.name)
+    if (arrival?.process === process) arrival.whenSettled(then)
+    else then()
+  }
+
+  doubtOf(name: string): string | undefined {
+    const departure = this.#departures.get(name)
+    const doubt = departure === undefined || departure === 'planning' ? undefined : departure.doubt
+    return doubt ?? this.#arrivals.get(name)?.parked
+  }
+
+  parked(): Parked[] {
+    const list: Parked[] = []
+    for (const departure of this.#departures.values()) {
+      if (departure !== 'planning' && departure.doubt !== undefined)
+        list.push({ name: departure.name, role: 'source', reason: departure.doubt })
+    }
+    for (const arrival of this.#arrivals.all()) {
+      if (arrival.parked !== undefined) list.push({ name: arrival.name, role: 'destination', reason: arrival.parked })
+    }
+    return list
+  }
+
+  /** @returns whether there was something to decide */
+  decide(name: string, choice: 'restore' | 'discard'): boolean {
+    const departure = this.#departures.get(name)
+    const arrival = this.#arrivals.get(name)
+    if (departure !== undefined && departure !== 'planning' && departure.doubt !== undefined)
+      departure.step({ type: 'decide', choice })
+    else if (arrival?.parked !== undefined) arrival.step({ type: 'decide', choice })
+    else return false
+    return true
+  }
+
+  /** The node stops: what is not committed is given up. @returns how many moves still need an answer */
+  quiesce(reason: string): number {
+    for (const departure of [...this.#departures.values()]) {
+      if (departure !== 'planning')
+        departure.giveUp(fail('ERR_REFUSED', { node: departure.destination.node, name: departure.name, reason }))
+    }
+    const open = [...this.#departures.values()].filter((departure) => departure !== 'planning').length
+    return open + this.#arrivals.all().filter((arrival) => arrival.phase === 'activating' || arrival.unsettled).length
+  }
+
+  sweep(): void {
+    this.#arrivals.sweep()
+    this.#holders.sweep()
+    this.delegations.sweep()
+  }
+
+  close(): void {
+    for (const departure of this.#departures.values()) if (departure !== 'planning') departure.close()
+    this.#departures.clear()
+    this.#arrivals.close()
+    this.#holders.close()
+    this.delegations.close()
+  }
+}
+
+const checkTimeout = (ms: unknown): number => {
+  if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
+  throw fail('ERR_BAD_ARGUMENT', { what: 'timeoutMs of a move', why: 'it must be a number of ms above 0' })
+}

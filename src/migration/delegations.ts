@@ -1,0 +1,259 @@
+/**
+ * Names whose process lives in another cluster than some of its callers.
+ *
+ *   home cluster                     the process's cluster
+ *   callers --> G gateway  ==TCP==>  D
+ *                    <-- LOCATED ---      after each move, and at its end (the news of a death comes home)
+ *                    --- LOCATED_OK ->
+ *                    --- WHERE ------>    after D's restart, and from a new gateway when G is dead
+ *
+ * At D a process carries the list of clusters that send to it through a gateway. At G the name stands in the registry
+ * with `via`, the address behind the gateway. A return to a cluster ends its delegation; one that is not the home's
+ * ends when nobody has used it for delegationIdleMs (G12).
+ */
+import { type Address, addressText, type Identity } from '../base/ids.js'
+import type { Timer } from '../base/ports.js'
+import type { Link } from '../link/link.js'
+import type { Delegation, Entry, MessageOf } from '../wire/messages.js'
+import type { MoveContext } from './context.js'
+
+const REPEAT_MS = 1_000
+
+/** News for one gateway, repeated until it says LOCATED_OK. */
+interface News {
+  readonly delegation: Delegation
+  readonly entry: Entry
+  readonly letGo: () => void
+  timer: Timer
+  readonly until: number
+}
+
+export class Delegations {
+  readonly #context: MoveContext
+  /** At D: by name, the clusters that send through a gateway. */
+  readonly #mine = new Map<string, readonly Delegation[]>()
+  readonly #news = new Map<string, News>()
+  /** At G: by name, how to let go of the link to the process's node, and when it was last used. */
+  readonly #through = new Map<string, { letGo: () => void; address: Address; usedAt: number; home: boolean }>()
+
+  constructor(context: MoveContext) {
+    this.#context = context
+  }
+
+  get size(): number {
+    return this.#mine.size + this.#news.size + this.#through.size
+  }
+
+  // ---- at the process
+
+  of(name: string): readonly Delegation[] {
+    return this.#mine.get(name) ?? []
+  }
+
+  /** The list that goes with a move: without the cluster it goes to, with this one if it leaves this one. */
+  forMove(name: string, to: string): Delegation[] {
+    const { identity, address } = this.#context.self()
+    const { cluster, node, incarnation } = identity
+    const list = this.of(name).filter((known) => known.cluster !== to && known.cluster !== cluster)
+    if (to === cluster) return list
+    // Where it was started is its home: nobody there may ever take its silence for an end.
+    const home = !this.of(name).some((known) => known.home)
+    return [...list, { cluster, node, incarnation, address, home }]
+  }
+
+  /** It runs here now: its gateways are told. */
+  arrived(entry: Entry, delegations: readonly Delegation[]): void {
+    this.stopThrough(entry.name)
+    const { cluster } = this.#context.self().identity
+    const others = delegations.filter((known) => known.cluster !== cluster)
+    if (others.length === 0) return void this.#mine.delete(entry.name)
+    this.#mine.set(entry.name, others)
+    for (const delegation of others) this.#tell(delegation, entry)
+  }
+
+  /** It left, or its move was given up. */
+  left(name: string): void {
+    this.#mine.delete(name)
+  }
+
+  /** It has ended: the news goes to every cluster that knows it through a gateway. */
+  ended(entry: Entry): void {
+    for (const delegation of this.of(entry.name)) this.#tell(delegation, entry)
+    this.#mine.delete(entry.name)
+  }
+
+  #tell(delegation: Delegation, entry: Entry): void {
+    const { clock, limits, roads } = this.#context
+    const key = `${delegation.cluster}|${entry.name}`
+    this.#settled(key)
+    const send = (): void => {
+      const news = this.#news.get(key)
+      if (news === undefined) return
+      if (clock.now() > news.until) return this.#settled(key)
+      const { address, identity } = this.#context.self()
+      // Any life of the gateway will do: a new one keeps the delegation if its cluster still lives.
+      void roads.connect(delegation.address).then(
+        (link) => link.send({ type: 'LOCATED', entry, cluster: identity.cluster, address }),
+        () => undefined,
+      )
+      news.timer = clock.after(REPEAT_MS, send)
+    }
+    const until = clock.now() + limits.endedMs
+    this.#news.set(key, {
+      delegation,
+      entry,
+      letGo: roads.keep(delegation.address),
+      timer: clock.after(0, send),
+      until,
+    })
+  }
+
+  #settled(key: string): void {
+    const news = this.#news.get(key)
+    news?.timer.cancel()
+    news?.letGo()
+    this.#news.delete(key)
+  }
+
+  locatedOk(link: Link, { name, epoch }: MessageOf<'LOCATED_OK'>): void {
+    const key = `${link.peer.cluster}|${name}`
+    const news = this.#news.get(key)
+    if (news !== undefined && news.entry.epoch <= epoch) this.#settled(key)
+  }
+
+  /** A gateway asks where the process is: it may be another gateway than before. */
+  where(link: Link, { name, epoch }: MessageOf<'WHERE'>): void {
+    const { identity, address } = this.#context.self()
+    const entry = this.#context.directory.lookup(name)
+    const process = this.#context.table.get(name)
+    const { cluster, node, incarnation } = link.peer
+    if (process?.accepting === true && this.#mine.has(name)) {
+      const known = this.of(name).find((one) => one.cluster === cluster)
+      const renewed: Delegation = { cluster, node, incarnation, address: link.peer.address, home: known?.home ?? true }
+      this.#mine.set(name, [...this.of(name).filter((one) => one.cluster !== cluster), renewed])
+    }
+    const gone: Entry = {
+      name,
+      kind: '',
+      node: identity.node,
+      incarnation: identity.incarnation,
+      epoch,
+      line: epoch,
+      status: 'ended',
+      reason: 'nodedown',
+    }
+    const known = entry !== undefined && entry.epoch >= epoch ? entry : gone
+    const at =
+      known.status === 'live' && known.node !== identity.node ? this.#addressOf(known.node) : (known.via ?? address)
+    if (at !== undefined) link.send({ type: 'LOCATED', entry: known, cluster: identity.cluster, address: at })
+  }
+
+  #addressOf(node: string): Address | undefined {
+    return this.#context.peers.live().find((member) => member.node === node)?.address
+  }
+
+  // ---- at the gateway
+
+  /** A process of ours has left to another cluster: this node is its gateway. */
+  departed(entry: Entry, address: Address, home: boolean): void {
+    const { identity } = this.#context.self()
+    const { node, incarnation } = identity
+    this.#goThrough(entry.name, address, home)
+    this.#context.directory.publish({ ...entry, node, incarnation, status: 'live', reason: '', via: address })
+    this.#context.events.emit('delegated', { name: entry.name, epoch: entry.epoch, address: addressText(address) })
+  }
+
+  located(link: Link, { entry, cluster, address }: MessageOf<'LOCATED'>): void {
+    const { directory, self, log } = this.#context
+    const { identity } = self()
+    const known = directory.lookup(entry.name)
+    link.send({ type: 'LOCATED_OK', name: entry.name, epoch: entry.epoch })
+    // Only of a name that is known here to be away, and never backwards (G2).
+    if (known?.via === undefined || entry.epoch < known.epoch || cluster === identity.cluster) return
+    const { node, incarnation } = identity
+    if (entry.status === 'ended') {
+      this.stopThrough(entry.name)
+      log.info({ name: entry.name, reason: entry.reason }, `${entry.name} ended in another cluster: ${entry.reason}`)
+      directory.publish({
+        ...known,
+        epoch: entry.epoch,
+        line: entry.line,
+        node,
+        incarnation,
+        status: 'ended',
+        reason: entry.reason,
+      })
+      return
+    }
+    if (known.node !== node) return
+    const same =
+      known.epoch === entry.epoch && known.line === entry.line && addressText(known.via) === addressText(address)
+    this.#goThrough(entry.name, address, this.#through.get(entry.name)?.home ?? true)
+    if (!same) directory.publish({ ...known, epoch: entry.epoch, line: entry.line, incarnation, via: address })
+    this.#context.callBack(entry.name)
+  }
+
+  /** This node becomes the gateway of a name whose gateway died. */
+  adopt(entry: Entry): void {
+    if (entry.via === undefined) return
+    this.#goThrough(entry.name, entry.via, true)
+    this.#ask(entry.name, entry.via, entry.epoch)
+  }
+
+  #ask(name: string, address: Address, epoch: number): void {
+    void this.#context.roads.connect(address).then(
+      (link) => link.send({ type: 'WHERE', name, epoch }),
+      () => undefined,
+    )
+  }
+
+  /** A link to another cluster came up: names behind it may have moved or died while it was down. */
+  linkUp(link: Link): void {
+    for (const [name, through] of this.#through) {
+      const entry = this.#context.directory.lookup(name)
+      if (entry?.via === undefined || addressText(through.address) !== addressText(link.peer.address)) continue
+      link.send({ type: 'WHERE', name, epoch: entry.epoch })
+    }
+  }
+
+  /** Somebody used the gateway. */
+  used(name: string): void {
+    const through = this.#through.get(name)
+    if (through !== undefined) through.usedAt = this.#context.clock.now()
+  }
+
+  #goThrough(name: string, address: Address, home: boolean): void {
+    const before = this.#through.get(name)
+    const usedAt = this.#context.clock.now()
+    if (before !== undefined && addressText(before.address) === addressText(address)) return
+    this.#through.set(name, { letGo: this.#context.roads.keep(address), address, usedAt, home })
+    before?.letGo()
+  }
+
+  stopThrough(name: string): void {
+    this.#through.get(name)?.letGo()
+    this.#through.delete(name)
+  }
+
+  /** Delegations that are not the home's and that nobody uses are let go: their cluster forgets the name. */
+  sweep(): void {
+    const before = this.#context.clock.now() - this.#context.limits.delegationIdleMs
+    for (const [name, through] of this.#through) {
+      if (through.home || through.usedAt > before) continue
+      const entry = this.#context.directory.lookup(name)
+      this.stopThrough(name)
+      if (entry?.via !== undefined)
+        this.#context.directory.publish({ ...entry, status: 'ended', reason: 'delegation expired' })
+    }
+  }
+
+  /** How to reach a gateway of that cluster for the process, for replies. */
+  gatewayOf(name: string, cluster: string): Identity | undefined {
+    return this.of(name).find((known) => known.cluster === cluster)
+  }
+
+  close(): void {
+    for (const key of [...this.#news.keys()]) this.#settled(key)
+    for (const name of [...this.#through.keys()]) this.stopThrough(name)
+  }
+}

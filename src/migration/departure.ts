@@ -1,0 +1,396 @@
+/**
+ * The driver of one move at its source: plans, freezes, sends, and performs what machine-source.ts decides.
+ *
+ *   plan (D's kinds, size, consent) -> freeze -> image -> PREPARE + chunks, BEGIN -> ... -> resume | wake | retire
+ */
+import { fail, type MobilityError } from '../base/errors.js'
+import { type Address, type Attempt, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
+import type { Timer } from '../base/ports.js'
+import type { Link } from '../link/link.js'
+import type { Destination } from '../process/destination.js'
+import type { Process } from '../process/host.js'
+import type { CallId, SystemMessage } from '../process/mailbox.js'
+import { failure } from '../process/outcome.js'
+import type { Delegation, Entry, Message, MessageOf } from '../wire/messages.js'
+import { Outgoing } from './chunks.js'
+import { type MoveContext, moveEvent, tell } from './context.js'
+import {
+  beginSource,
+  type Death,
+  isSourceOver,
+  type SourceEffect,
+  type SourceEvent,
+  type SourceState,
+  stepSource,
+} from './machine-source.js'
+import { pack } from './packing.js'
+import type { Plan } from './plan.js'
+import { goOn, wake } from './waking.js'
+
+interface DepartureOptions {
+  readonly process: Process
+  readonly attempt: Attempt
+  readonly to: Destination
+  readonly plan: Plan
+  readonly timeoutMs: number
+  readonly answer: CallId | undefined
+  readonly delegations: readonly Delegation[]
+  readonly transfer: number
+  /** It is over; `moved` says where it lives now. */
+  readonly over: (departure: Departure, moved: MessageOf<'ACTIVATED'> | undefined) => void
+}
+
+export class Departure {
+  readonly process: Process
+  readonly attempt: Attempt
+  readonly destination: Identity
+  readonly address: Address
+  readonly foreign: boolean
+  readonly holder: Identity | undefined
+  readonly delegations: readonly Delegation[]
+  readonly #context: MoveContext
+  readonly #options: DepartureOptions
+  #state: SourceState
+  #freeze: SystemMessage | undefined
+  #bytes: Buffer | undefined
+  #outgoing: Outgoing | undefined
+  #frozenAt = 0
+  #deadline: Timer | undefined
+  #tick: Timer | undefined
+  #doubt: Timer | undefined
+  #backoffMs: number
+  readonly #letGo: () => void
+  #cause: MobilityError | undefined
+  #activated: MessageOf<'ACTIVATED'> | undefined
+  /** Why it is in doubt, once callers were kept waiting for too long. */
+  doubt: string | undefined
+
+  constructor(context: MoveContext, options: DepartureOptions) {
+    const { plan } = options
+    this.#context = context
+    this.#options = options
+    this.process = options.process
+    this.attempt = options.attempt
+    this.destination = plan.destination
+    this.address = plan.address
+    this.foreign = plan.foreign
+    this.holder = plan.holder
+    this.delegations = options.delegations
+    this.#state = beginSource({ thirdHolder: plan.holder !== undefined, foreign: plan.foreign })
+    this.#backoffMs = context.limits.resendMs
+    // Members are linked anyway; for a node of another cluster somebody must ask for it.
+    this.#letGo = plan.foreign ? context.roads.keep(plan.address) : () => {}
+  }
+
+  get phase(): SourceState['phase'] {
+    return this.#state.phase
+  }
+
+  get name(): string {
+    return this.process.name
+  }
+
+  is(attempt: Attempt): boolean {
+    return sameAttempt(this.attempt, attempt)
+  }
+
+  start(): void {
+    this.#progress()
+    this.#freeze = { what: 'freeze', to: this.#options.to, frozen: (error) => void this.#frozen(error) }
+    this.process.system(this.#freeze)
+  }
+
+  /** Before the freeze, and as long as something moves: time is counted from the last progress. */
+  #progress(): void {
+    this.#deadline?.cancel()
+    const { timeoutMs } = this.#options
+    this.#deadline = this.#context.clock.after(timeoutMs, () => {
+      const reason =
+        this.phase === 'freezing' ? 'a handler did not end' : 'the destination or the holder did not answer'
+      this.giveUp(fail('ERR_MOVE_TIMEOUT', { name: this.name, ms: timeoutMs, reason }))
+    })
+  }
+
+  giveUp(cause: MobilityError): void {
+    this.#cause ??= cause
+    this.step({ type: 'giveUp' })
+  }
+
+  async #frozen(error: unknown): Promise<void> {
+    if (error !== undefined) return this.giveUp(error as MobilityError)
+    // Given up while mayMove was asked: nothing was sent, so it simply goes on.
+    if (isSourceOver(this.#state)) return goOn(this.#context, this.process, false)
+    this.#frozenAt = this.#context.clock.now()
+    this.#event('freeze')
+    const { timeoutMs, answer, plan } = this.#options
+    try {
+      this.#bytes = await pack(this.#context, this.process, { timeoutMs, answer, bytesMax: plan.stateBytesMax })
+    } catch (thrown) {
+      return this.giveUp(thrown as MobilityError)
+    }
+    if (isSourceOver(this.#state)) return
+    this.step({ type: 'frozen' })
+  }
+
+  // ---- what comes in
+
+  credit(link: Link, { transfer, received }: MessageOf<'CREDIT'>): void {
+    if (transfer !== this.#options.transfer || !sameIdentity(link.peer, this.destination)) return
+    if (this.#outgoing?.credit(received) === true && this.phase === 'preparing') this.#progress()
+  }
+
+  received(link: Link, message: Message): void {
+    // Only D and H have a say, and only in this life of theirs.
+    const holders = message.type === 'BEGUN' || message.type === 'ABORTED'
+    const fromHolder = this.holder !== undefined && sameIdentity(link.peer, this.holder)
+    if (!sameIdentity(link.peer, this.destination) && !(holders && fromHolder)) return
+    switch (message.type) {
+      case 'BEGUN':
+        return this.step({ type: 'begun' })
+      case 'PREPARED':
+        this.#event('prepared')
+        return this.step({ type: 'prepared' })
+      case 'REFUSED':
+        this.#cause ??= fail('ERR_REFUSED', {
+          node: this.destination.node,
+          name: this.name,
+          reason: message.reason,
+          code: message.code,
+        })
+        return this.step({ type: 'refused' })
+      case 'ABORTED':
+        return this.step({ type: message.verdict === 'taken' ? 'taken' : 'aborted' })
+      case 'ACTIVATED':
+        this.#activated = message
+        return this.step({ type: 'activated' })
+      default:
+    }
+  }
+
+  /** The registry knows an owner in a higher epoch: as good as ACTIVATED. */
+  superseded({ name, epoch, line }: Entry): void {
+    this.#activated ??= { type: 'ACTIVATED', name, attempt: this.attempt, epoch, line, pauseMs: 0, bytes: 0 }
+    this.step({ type: 'activated' })
+  }
+
+  died(identity: Identity, death: Death): void {
+    if (sameIdentity(identity, this.destination)) {
+      this.#cause ??= fail('ERR_UNREACHABLE', { what: `Node ${identity.node}`, reason: 'it died during the move' })
+      this.step({ type: 'destinationDead', death })
+    }
+    if (this.holder !== undefined && sameIdentity(identity, this.holder)) this.step({ type: 'holderDead', death })
+  }
+
+  /** It was committed to that node, and the frozen copy here is what is left if that node dies. */
+  keepsCopyFrom(node: string, incarnation: number): boolean {
+    const { phase } = this.#state
+    return (
+      (phase === 'committed' || phase === 'parked') &&
+      this.destination.node === node &&
+      this.destination.incarnation === incarnation
+    )
+  }
+
+  /** Before PREPARED a broken link means to begin anew; after it, the timer goes on asking. */
+  linkLost(identity: Identity): void {
+    const { cluster, node } = this.destination
+    if (identity.cluster !== cluster || identity.node !== node || this.phase !== 'preparing') return
+    this.giveUp(fail('ERR_LINK_LOST', { peer: node, reason: 'it broke during the move' }))
+  }
+
+  // ---- machine
+
+  step(event: SourceEvent): void {
+    const before = this.#state.phase
+    const { state, effects } = stepSource(this.#state, event)
+    this.#state = state
+    if (event.type !== 'tick' && (state.phase !== before || event.type === 'begun' || event.type === 'prepared'))
+      this.#entered(before)
+    for (const effect of effects) this.#perform(effect)
+  }
+
+  #entered(before: SourceState['phase']): void {
+    const { phase } = this.#state
+    if (phase === 'freezing' || phase === 'preparing') this.#progress()
+    else this.#deadline?.cancel()
+    if (phase === before) return
+    this.#backoffMs = this.#context.limits.resendMs
+    this.#armTick()
+    if (phase === 'aborting') this.#event('abort', { cause: this.#cause?.code ?? '' })
+    if ((phase === 'aborting' || phase === 'committed') && this.#doubt === undefined) this.#watchDoubt()
+  }
+
+  #armTick(): void {
+    this.#tick?.cancel()
+    if (isSourceOver(this.#state)) return
+    this.#tick = this.#context.clock.after(this.#backoffMs, () => {
+      this.#backoffMs = Math.min(this.#backoffMs * 2, this.#context.limits.resendMsMax)
+      this.step({ type: 'tick' })
+      this.#armTick()
+    })
+  }
+
+  /** Nobody waits for ever to hear that nobody knows. */
+  #watchDoubt(): void {
+    this.#doubt = this.#context.clock.after(this.#context.limits.callTimeoutMs, () => {
+      this.doubt =
+        this.#state.phase === 'committed'
+          ? `${this.destination.node} does not answer after the commit`
+          : 'the abort is not confirmed'
+      this.#answer(fail('ERR_IN_DOUBT', { name: this.name, reason: this.doubt }))
+    })
+  }
+
+  #answer(error: MobilityError): void {
+    const { answer } = this.#options
+    if (answer !== undefined) this.process.answerLater(answer, failure(error))
+  }
+
+  #perform(effect: SourceEffect): void {
+    switch (effect.type) {
+      case 'sendPrepare':
+        return this.#sendPrepare()
+      case 'sendBegin':
+        return this.#toHolder(this.#begin())
+      case 'detach':
+        return void this.process.detach().then(() => this.step({ type: 'detached' }))
+      case 'sendCommit':
+        return this.#sendCommit()
+      case 'sendAbort': {
+        this.#outgoing?.stop()
+        const message: Message = { type: 'ABORT', name: this.name, attempt: this.attempt }
+        if (effect.toHolder) this.#toHolder(message)
+        if (effect.toDestination) tell(this.#context, this.destination, message)
+        return
+      }
+      case 'sendRetired':
+        tell(this.#context, this.destination, { type: 'RETIRED', name: this.name, attempt: this.attempt })
+        return
+      case 'resume':
+        return this.#resume()
+      case 'wake':
+        return this.#wake(effect.reason)
+      case 'retire':
+        return this.#retire()
+      case 'park':
+        this.doubt = effect.reason
+        this.#context.log.error({ name: this.name, reason: effect.reason }, `${this.name} is parked: ${effect.reason}`)
+        this.#context.events.emit('parked', { name: this.name, role: 'source', reason: effect.reason })
+        this.#answer(fail('ERR_IN_DOUBT', { name: this.name, reason: effect.reason }))
+    }
+  }
+
+  #toHolder(message: Message): void {
+    if (this.holder !== undefined) tell(this.#context, this.holder, message)
+  }
+
+  #begin(): Message {
+    const { destination, address, foreign, attempt } = this
+    const { line, kind } = this.process
+    return { type: 'BEGIN', name: this.name, attempt, kind: kind.kind, line, destination, address, foreign }
+  }
+
+  #sendPrepare(): void {
+    const link: Link | undefined = this.#context.roads.to(this.destination)
+    const bytes = this.#bytes
+    if (link === undefined || bytes === undefined) {
+      return this.giveUp(fail('ERR_LINK_LOST', { peer: this.destination.node, reason: 'it broke before the move' }))
+    }
+    const { process, attempt, holder, delegations } = this
+    const { transfer } = this.#options
+    link.send({
+      type: 'PREPARE',
+      name: this.name,
+      attempt,
+      toIncarnation: this.destination.incarnation,
+      kind: process.kind.kind,
+      version: process.kind.version,
+      line: process.line,
+      holder: holder?.node ?? '',
+      holderIncarnation: holder?.incarnation ?? 0,
+      transfer,
+      totalBytes: bytes.length,
+      delegations,
+    })
+    this.#outgoing = new Outgoing(link, transfer, bytes, this.#context.limits)
+    this.#event('prepare', { bytes: bytes.length })
+    this.#outgoing.start()
+  }
+
+  #sendCommit(): void {
+    const frozenMs = Math.round(this.#context.clock.now() - this.#frozenAt)
+    const toIncarnation = this.destination.incarnation
+    tell(this.#context, this.destination, {
+      type: 'COMMIT',
+      name: this.name,
+      attempt: this.attempt,
+      toIncarnation,
+      frozenMs,
+    })
+    if (this.#bytes !== undefined) this.#event('commit', { bytes: this.#bytes.length })
+    // The snapshot is not needed any more: the frozen copy itself is what could be woken.
+    this.#outgoing = undefined
+    this.#bytes = undefined
+  }
+
+  // ---- the three ends
+
+  /** G6: as if nothing had been. */
+  #resume(): void {
+    const cause =
+      this.#cause ??
+      fail('ERR_REFUSED', { node: this.destination.node, name: this.name, reason: 'the move was aborted' })
+    if (this.#freeze !== undefined) this.process.mailbox.withdraw(this.#freeze)
+    this.#event(cause.code === 'ERR_REFUSED' ? 'refused' : 'aborted', { cause: cause.code })
+    this.#context.log.warn(
+      { name: this.name, to: this.destination.node, code: cause.code },
+      `${this.name} stays: ${cause.message}`,
+    )
+    this.#end(undefined)
+    this.#answer(cause)
+    if (this.process.phase === 'frozen') void goOn(this.#context, this.process, this.#state.detached)
+  }
+
+  /** G5: what happened elsewhere since the freeze is lost, and said. */
+  #wake(reason: string): void {
+    this.#event('rollback', { cause: reason })
+    this.#end(undefined)
+    this.#answer(this.#cause ?? fail('ERR_LOST', { what: 'the move', reason }))
+    void wake(this.#context, this.process, this.attempt, this.#state.detached, reason)
+  }
+
+  #retire(): void {
+    const moved = this.#activated
+    const pauseMs = this.#context.clock.now() - this.#frozenAt
+    this.#event('retire', { ms: pauseMs, bytes: moved?.bytes ?? 0 })
+    const where = this.foreign
+      ? `${this.destination.node} (${this.address.host}:${this.address.port})`
+      : this.destination.node
+    const data = { name: this.name, to: this.destination.node, epoch: moved?.epoch, bytes: moved?.bytes }
+    this.#context.log.info(data, `${this.name} moved to ${where}`)
+    this.process.depart('it moved')
+    this.#context.table.delete(this.process)
+    this.#end(moved)
+  }
+
+  #end(moved: MessageOf<'ACTIVATED'> | undefined): void {
+    this.close()
+    this.#options.over(this, moved)
+  }
+
+  /** No timer, no transfer: it is over, or the node stops. */
+  close(): void {
+    for (const timer of [this.#deadline, this.#tick, this.#doubt]) timer?.cancel()
+    this.#outgoing?.stop()
+    this.#bytes = undefined
+    this.#letGo()
+  }
+
+  #event(
+    phase: Parameters<typeof moveEvent>[2]['phase'],
+    more: { ms?: number; bytes?: number; cause?: string } = {},
+  ): void {
+    const ms = more.ms ?? (this.#frozenAt === 0 ? 0 : this.#context.clock.now() - this.#frozenAt)
+    moveEvent(this.#context, this, { phase, role: 'source', peer: this.destination.node, ...more, ms })
+  }
+}

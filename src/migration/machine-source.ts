@@ -1,0 +1,246 @@
+/**
+ * One move, seen from its source S. Pure: no clock, no socket, no registry. The departure feeds it events and performs
+ * its effects.
+ *
+ *   freezing --frozen--> preparing --prepared, begun--> detaching --detached--> committed --activated--> retired
+ *      |                  |   | refused                    |                      |
+ *      | giveUp           |   '--> resumed                 | D dead               |--refused (D ran nothing)--> resumed
+ *      v                  v giveUp, D dead, H dead         v                      |--D dead--> woken (rollback?)
+ *   resumed           aborting <---------------------------'                      '--D silent, none else--> parked
+ *                         |--aborted (by H, or by D which burned it)--> resumed
+ *                         |--taken (by H for D)--> committed
+ *                         |--D dead, and it was the holder--> resumed        D silent --> parked
+ *                         '--H and D dead--> woken
+ *
+ * G1  callbacks stop before PREPARE leaves. S runs again only on the word of H or D that D will not, or on their death.
+ * G6  until `committed` the way back is `resumed`: same epoch, same line, same state.
+ * G10 no timer leaves `committed`, and none leaves `aborting`: a lost answer is not a decision.
+ * R1  after `detached` S resumes only when D says that it burned the attempt without running it.
+ * The one commit point is the step from `detaching` to `committed`: COMMIT leaves there, and nowhere else.
+ */
+import { never } from '../base/invariant.js'
+
+type SourcePhase =
+  | 'freezing'
+  | 'preparing'
+  | 'detaching'
+  | 'committed'
+  | 'aborting'
+  | 'parked'
+  | 'resumed'
+  | 'woken'
+  | 'retired'
+
+/** How sure we are that a node is no more. `verdict`: only silent for the down time. */
+export type Death = 'proved' | 'verdict'
+
+export interface SourceState {
+  readonly phase: SourcePhase
+  /** A third member remembers the attempt; else D itself does. */
+  readonly thirdHolder: boolean
+  readonly foreign: boolean
+  readonly prepared: boolean
+  readonly begun: boolean
+  /** detach() has run: a way back needs attach() again. */
+  readonly detached: boolean
+  readonly destinationDead: Death | undefined
+  readonly holderDead: Death | undefined
+  /** The phase in which it was parked, for the operator and for late news. */
+  readonly parkedIn: 'aborting' | 'committed' | undefined
+}
+
+export type SourceEvent =
+  | { readonly type: 'frozen' }
+  | { readonly type: 'begun' }
+  | { readonly type: 'prepared' }
+  /** D burned the attempt and runs nothing of it. */
+  | { readonly type: 'refused' }
+  /** Time is up, the link broke, a callback threw, the state cannot travel. */
+  | { readonly type: 'giveUp' }
+  | { readonly type: 'detached' }
+  | { readonly type: 'aborted' }
+  | { readonly type: 'taken' }
+  | { readonly type: 'activated' }
+  | { readonly type: 'destinationDead'; readonly death: Death }
+  | { readonly type: 'holderDead'; readonly death: Death }
+  | { readonly type: 'tick' }
+  | { readonly type: 'decide'; readonly choice: 'restore' | 'discard' }
+
+export type SourceEffect =
+  | { readonly type: 'sendPrepare' }
+  | { readonly type: 'sendBegin' }
+  | { readonly type: 'detach' }
+  | { readonly type: 'sendCommit' }
+  | { readonly type: 'sendAbort'; readonly toHolder: boolean; readonly toDestination: boolean }
+  | { readonly type: 'sendRetired' }
+  /** Go on as if nothing had been. */
+  | { readonly type: 'resume' }
+  /** Go on as a possible rollback: a new epoch, a new line, an event. */
+  | { readonly type: 'wake'; readonly reason: string }
+  | { readonly type: 'retire' }
+  | { readonly type: 'park'; readonly reason: string }
+
+interface Step {
+  readonly state: SourceState
+  readonly effects: readonly SourceEffect[]
+}
+
+export const beginSource = (options: { readonly thirdHolder: boolean; readonly foreign: boolean }): SourceState => ({
+  phase: 'freezing',
+  thirdHolder: options.thirdHolder,
+  foreign: options.foreign,
+  prepared: false,
+  // When D is its own holder, PREPARED says both.
+  begun: !options.thirdHolder,
+  detached: false,
+  destinationDead: undefined,
+  holderDead: undefined,
+  parkedIn: undefined,
+})
+
+/** Over, one way or the other: the departure can be forgotten. */
+export const isSourceOver = (state: SourceState): boolean =>
+  state.phase === 'resumed' || state.phase === 'woken' || state.phase === 'retired'
+
+const stay = (state: SourceState): Step => ({ state, effects: [] })
+
+const go = (state: SourceState, phase: SourcePhase, ...effects: SourceEffect[]): Step => ({
+  state: { ...state, phase },
+  effects,
+})
+
+export const stepSource = (state: SourceState, event: SourceEvent): Step => {
+  if (isSourceOver(state)) return afterTheEnd(state, event)
+  switch (event.type) {
+    case 'frozen':
+      return state.phase === 'freezing'
+        ? go(state, 'preparing', { type: 'sendPrepare' }, { type: 'sendBegin' })
+        : stay(state)
+    case 'begun':
+      return maybeDecide({ ...state, begun: true })
+    case 'prepared':
+      return maybeDecide({ ...state, prepared: true })
+    case 'detached':
+      return state.phase === 'detaching'
+        ? go({ ...state, detached: true }, 'committed', { type: 'sendCommit' })
+        : stay({ ...state, detached: true })
+    case 'refused':
+    case 'aborted':
+      return wayBack(state, event.type)
+    case 'taken':
+      return state.phase === 'aborting' || state.phase === 'parked'
+        ? go(state, 'committed', { type: 'sendCommit' })
+        : stay(state)
+    case 'activated':
+      // D runs it, whoever let it: whatever S still waited for, its copy is of the past.
+      return state.phase === 'freezing'
+        ? stay(state)
+        : go(state, 'retired', { type: 'sendRetired' }, { type: 'retire' })
+    case 'giveUp':
+      return giveUp(state)
+    case 'destinationDead':
+      return someoneDied({ ...state, destinationDead: worse(state.destinationDead, event.death) })
+    case 'holderDead':
+      return someoneDied({ ...state, holderDead: worse(state.holderDead, event.death) })
+    case 'tick':
+      return again(state)
+    case 'decide':
+      return decide(state, event.choice)
+    default:
+      return never(event)
+  }
+}
+
+const worse = (known: Death | undefined, news: Death): Death => (known === 'proved' ? known : news)
+
+const maybeDecide = (state: SourceState): Step =>
+  state.phase === 'preparing' && state.prepared && state.begun
+    ? go(state, 'detaching', { type: 'detach' })
+    : stay(state)
+
+/** H or D says that D will not run it. */
+const wayBack = (state: SourceState, word: 'refused' | 'aborted'): Step => {
+  const { phase } = state
+  if (phase === 'aborting' || phase === 'parked') return go(state, 'resumed', { type: 'resume' })
+  // A refusal is D's own: it burned the attempt and never ran it, so even a commit may be taken back.
+  if (word === 'refused' && (phase === 'preparing' || phase === 'committed'))
+    return go(state, 'resumed', { type: 'resume' })
+  if (word === 'refused' && phase === 'detaching') return go(state, 'aborting', abortTo(state))
+  return stay(state)
+}
+
+const giveUp = (state: SourceState): Step => {
+  if (state.phase === 'freezing') return go(state, 'resumed', { type: 'resume' })
+  if (state.phase === 'preparing') return go(state, 'aborting', abortTo(state))
+  return stay(state)
+}
+
+const abortTo = (state: SourceState): SourceEffect => ({
+  type: 'sendAbort',
+  toHolder: state.thirdHolder && state.holderDead === undefined,
+  toDestination: state.destinationDead === undefined,
+})
+
+const someoneDied = (state: SourceState): Step => {
+  const { phase, destinationDead } = state
+  if (phase === 'preparing' || phase === 'detaching') {
+    // H's death after BEGUN changes nothing: D's word is enough for the rest.
+    if (destinationDead === undefined && (state.begun || phase === 'detaching')) return stay(state)
+    const aborting = go(state, 'aborting', abortTo(state))
+    const next = undecided(aborting.state)
+    return { state: next.state, effects: [...aborting.effects, ...next.effects] }
+  }
+  if (phase === 'aborting' || (phase === 'parked' && state.parkedIn === 'aborting')) return undecided(state)
+  if (phase === 'committed' || (phase === 'parked' && state.parkedIn === 'committed')) return decidedAndDead(state)
+  return stay(state)
+}
+
+/** In `aborting`, when whoever could answer may be dead. */
+const undecided = (state: SourceState): Step => {
+  const { destinationDead, holderDead, thirdHolder } = state
+  if (destinationDead === undefined) return stay(state)
+  if (!thirdHolder) {
+    // D was its own holder and never had a COMMIT: when it provably ended, nobody can run this attempt any more.
+    if (destinationDead === 'proved') return go(state, 'resumed', { type: 'resume' })
+    return park(state, 'aborting', 'the destination is silent, and no third member can be asked')
+  }
+  if (holderDead === undefined) return stay(state)
+  if (destinationDead === 'proved' && holderDead === 'proved') {
+    return go(state, 'woken', { type: 'wake', reason: 'the destination and the holder ended before they answered' })
+  }
+  return park(state, 'aborting', 'neither the destination nor the holder answers')
+}
+
+/** After the commit, when D may be dead: it may have run, so this copy is a possible rollback. */
+const decidedAndDead = (state: SourceState): Step => {
+  if (state.destinationDead === undefined) return stay(state)
+  // A verdict needs witnesses: with nobody else, or across clusters, silence decides nothing.
+  if (state.destinationDead === 'proved' || (state.thirdHolder && !state.foreign)) {
+    return go(state, 'woken', { type: 'wake', reason: 'the destination ended after the commit' })
+  }
+  return park(state, 'committed', 'the destination is silent after the commit')
+}
+
+const park = (state: SourceState, parkedIn: 'aborting' | 'committed', reason: string): Step =>
+  state.phase === 'parked' ? stay(state) : go({ ...state, parkedIn }, 'parked', { type: 'park', reason })
+
+const again = (state: SourceState): Step => {
+  const { phase, parkedIn } = state
+  if (phase === 'preparing' && !state.begun) return { state, effects: [{ type: 'sendBegin' }] }
+  if (phase === 'aborting' || (phase === 'parked' && parkedIn === 'aborting'))
+    return { state, effects: [abortTo(state)] }
+  if (phase === 'committed' || (phase === 'parked' && parkedIn === 'committed'))
+    return { state, effects: [{ type: 'sendCommit' }] }
+  return stay(state)
+}
+
+/** The operator ends what is in doubt. */
+const decide = (state: SourceState, choice: 'restore' | 'discard'): Step => {
+  if (state.phase !== 'parked' && state.phase !== 'aborting' && state.phase !== 'committed') return stay(state)
+  if (choice === 'restore') return go(state, 'woken', { type: 'wake', reason: 'an operator restored it' })
+  return go(state, 'retired', { type: 'retire' })
+}
+
+/** D repeats ACTIVATED until it hears RETIRED. */
+const afterTheEnd = (state: SourceState, event: SourceEvent): Step =>
+  state.phase === 'retired' && event.type === 'activated' ? { state, effects: [{ type: 'sendRetired' }] } : stay(state)

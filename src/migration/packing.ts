@@ -1,0 +1,37 @@
+/** From a frozen process to the bytes that leave. Nothing of it is changed (G6). */
+import { fail, type MobilityError, reasonOf } from '../base/errors.js'
+import { within } from '../base/within.js'
+import type { Process } from '../process/host.js'
+import type { CallId } from '../process/mailbox.js'
+import { dehydrate, handover } from '../process/mobile.js'
+import { asMobilityError } from '../process/outcome.js'
+import type { MoveContext } from './context.js'
+import { encodeSnapshot } from './snapshot.js'
+
+interface PackOptions {
+  readonly timeoutMs: number
+  /** The call that asked for the move: the destination answers it. */
+  readonly answer: CallId | undefined
+  /** What both nodes take. */
+  readonly bytesMax: number
+}
+
+/** @throws ERR_CALLBACK ERR_MOVE_TIMEOUT ERR_NOT_PORTABLE ERR_STATE_TOO_LARGE, and nothing else */
+export const pack = async (context: MoveContext, process: Process, options: PackOptions): Promise<Buffer> => {
+  const { name } = process
+  const { clock, limits, channels } = context
+  const { timeoutMs, answer, bytesMax } = options
+  const callback = (error: unknown): MobilityError =>
+    fail('ERR_CALLBACK', { callback: 'prepareHandover', name, reason: reasonOf(error) }, { cause: error })
+  try {
+    const late = () => fail('ERR_MOVE_TIMEOUT', { name, ms: timeoutMs, reason: 'prepareHandover did not end' })
+    const handed = await within(clock, timeoutMs, handover(process), late)
+    const answers = answer === undefined ? [] : [answer]
+    const snapshot = { image: dehydrate(process, handed), answers, sends: channels.unacked(process) }
+    const bytes = encodeSnapshot(name, snapshot, clock.now(), limits)
+    if (bytes.length > bytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes: bytes.length, limit: bytesMax })
+    return bytes
+  } catch (error) {
+    throw asMobilityError(error, callback)
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * What crosses the wire as the bytes of a move: the image, and what the move itself must not forget.
+ *
+ *   [image, answers, sends, keptForMs]
+ *     answers  calls that asked for this move: D answers them with what it did
+ *     sends    names to which the process has unacknowledged messages: D holds its sends to them until FLUSHED
+ */
+import { crc32 } from 'node:zlib'
+import { fail, reasonOf } from '../base/errors.js'
+import type { Limits } from '../base/limits.js'
+import type { ProcessImage } from '../process/image.js'
+import { callIdToWire, imageFromWire, imageToWire, readCallId } from '../process/image.js'
+import type { CallId } from '../process/mailbox.js'
+import { decodeValue, encodeValue, stateValueLimits } from '../wire/codec.js'
+
+export interface Snapshot {
+  readonly image: ProcessImage
+  readonly answers: readonly CallId[]
+  readonly sends: readonly string[]
+}
+
+/** @throws ERR_NOT_PORTABLE (with the path of the field) ERR_STATE_TOO_LARGE */
+export const encodeSnapshot = (name: string, snapshot: Snapshot, now: number, limits: Limits): Buffer => {
+  const wire = [imageToWire(snapshot.image, now), snapshot.answers.map(callIdToWire), snapshot.sends]
+  const bytes = encodeValue(wire, 'process', stateValueLimits(limits))
+  if (bytes.length > limits.stateBytesMax) {
+    throw fail('ERR_STATE_TOO_LARGE', { name, bytes: bytes.length, limit: limits.stateBytesMax })
+  }
+  return bytes
+}
+
+/** @throws ERR_SNAPSHOT */
+export const decodeSnapshot = (name: string, bytes: Buffer, now: number, limits: Limits): Snapshot => {
+  const wrong = (reason: string) => fail('ERR_SNAPSHOT', { name, reason })
+  let wire: unknown
+  try {
+    wire = decodeValue(bytes, stateValueLimits(limits))
+  } catch (error) {
+    throw wrong(reasonOf(error))
+  }
+  if (!Array.isArray(wire) || wire.length < 3) throw wrong('parts are missing')
+  const [image, answers, sends] = wire as [unknown, unknown, unknown]
+  if (!Array.isArray(answers) || !Array.isArray(sends)) throw wrong('parts are not lists')
+  const names = sends.filter((target): target is string => typeof target === 'string')
+  return {
+    image: imageFromWire(name, image, now),
+    answers: answers.map((answer) => readCallId(name, answer)),
+    sends: names,
+  }
+}
+
+export const checksum = (bytes: Buffer, before = 0): number => crc32(bytes, before)
+
+/** How much a value takes at least, in bytes, given up above `limit`: a look before the freeze, not a measure. */
+export const roughBytes = (value: unknown, limit: number): number => {
+  let bytes = 0
+  const pending: unknown[] = [value]
+  while (pending.length > 0 && bytes <= limit) {
+    const next = pending.pop()
+    bytes += 1
+    if (typeof next === 'string') bytes += next.length
+    else if (ArrayBuffer.isView(next)) bytes += next.byteLength
+    else if (Array.isArray(next)) for (const item of next) pending.push(item)
+    else if (next instanceof Map) for (const [key, item] of next) pending.push(key, item)
+    else if (next instanceof Set) for (const item of next) pending.push(item)
+    else if (typeof next === 'object' && next !== null && isPlain(next))
+      for (const item of Object.values(next)) pending.push(item)
+    // A cycle ends here too: the encoder names it.
+    if (pending.length > limit) return limit + 1
+  }
+  return bytes
+}
+
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}

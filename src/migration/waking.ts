@@ -1,0 +1,54 @@
+/** Two ways in which a frozen copy runs again: as if nothing had been, or as a possible rollback. */
+import { reasonOf } from '../base/errors.js'
+import type { Attempt } from '../base/ids.js'
+import type { Process } from '../process/host.js'
+import type { MoveContext } from './context.js'
+
+/** G6: the same epoch, the same line, the same state. */
+export const goOn = async (context: MoveContext, process: Process, detached: boolean): Promise<void> => {
+  if (detached && !(await reattach(context, process))) return
+  if (process.phase !== 'frozen') return
+  process.run(process.epoch, process.line)
+  context.replies.resend(process)
+  context.callBack(process.name)
+}
+
+/**
+ * A copy that is woken after its move was committed. Its cursors may be behind what the other copy had taken: a new
+ * epoch, a new line, and no word from the old one (G2, G3).
+ */
+export const wake = async (
+  context: MoveContext,
+  process: Process,
+  attempt: Attempt,
+  detached: boolean,
+  reason: string,
+): Promise<void> => {
+  const { directory, events, log, self, callBack } = context
+  const { name } = process
+  const epoch = Math.max(attempt.epoch + 2, (directory.lookup(name)?.epoch ?? 0) + 1)
+  if (detached && !(await reattach(context, process))) return
+  if (process.phase !== 'frozen') return
+  process.cursors.clear()
+  process.replies.clear()
+  const { node, incarnation } = self().identity
+  const kind = process.kind.kind
+  directory.publish({ name, kind, node, incarnation, epoch, line: epoch, status: 'live', reason: '' })
+  process.run(epoch, epoch)
+  log.error({ name, epoch, reason }, `${name} was woken here and may have lost what it did elsewhere: ${reason}`)
+  events.emit('rollback', { name, epoch, line: epoch, reason })
+  callBack(name)
+}
+
+/** What detach() had let go before the commit. A process that cannot have it back ends, and that is said. */
+const reattach = async ({ log }: MoveContext, process: Process): Promise<boolean> => {
+  try {
+    await process.attach()
+    return true
+  } catch (error) {
+    const reason = reasonOf(error)
+    log.error({ name: process.name, reason }, `${process.name} could not be attached again, it ends`)
+    await process.end({ error: reason })
+    return false
+  }
+}
