@@ -1,0 +1,55 @@
+/** proc-mobility: living objects for Node.js. The whole public API. */
+export { ERRORS, type ErrorCode, type Executed, isMobilityError, MobilityError } from './base/errors.js'
+export type { EventMap, EventOf, EventType, MovePhase, NodeEvent } from './base/events.js'
+export { defaultLimits, type Limits } from './base/limits.js'
+export type { Logger } from './base/ports.js'
+export type { Parked } from './migration/coordinator.js'
+export { createNode, MobilityNode, type NodeStats, type StartOptions, type Whereabouts } from './node/node.js'
+export type { NodeOptions } from './node/options.js'
+export { type Destination, type TcpDestination, tcp } from './process/destination.js'
+export {
+  type Answer,
+  ContinueDirective,
+  type Deferred,
+  type ExitReason,
+  InitIgnore,
+  InitStop,
+  ignore,
+  MoveDirective,
+  type MoveOptions,
+  type MoveResult,
+  Rejection,
+  reject,
+  StopDirective,
+  stop,
+} from './process/directives.js'
+export { genServer } from './process/gen-server.js'
+export type {
+  AnyKind,
+  ArgsOf,
+  CallOptions,
+  CallsOf,
+  CastsOf,
+  Down,
+  Handlers,
+  InitResult,
+  Kind,
+  KindSpec,
+  Monitor,
+  MonitorId,
+  Ref,
+  Self,
+  StateOf,
+  TimerId,
+} from './process/kind.js'
+export {
+  type From,
+  fromOtp,
+  type OtpInit,
+  type OtpKind,
+  type OtpNoReply,
+  type OtpReply,
+  type OtpSelf,
+  type OtpSpec,
+} from './process/otp.js'
+export type { StandardSchema } from './process/schema.js'

@@ -1,0 +1,271 @@
+/** A node as the user sees it: start processes, get refs, look around, stop. `parts.ts` is what it is made of. */
+import { realClock } from '../base/clock.js'
+import { fail, reasonOf } from '../base/errors.js'
+import type { EventOf, EventType } from '../base/events.js'
+import { type Address, addressText, checkName, type Identity } from '../base/ids.js'
+import { hexId } from '../base/ports.js'
+import { realRandom } from '../base/random.js'
+import type { Parked } from '../migration/coordinator.js'
+import type { AnyKind, ArgsOf, Ref } from '../process/kind.js'
+import { makeRef, type RefPort } from '../process/ref.js'
+import { ServerProcess } from '../process/server.js'
+import { tcpTransport } from '../transport/tcp.js'
+import { checkOptions, type NodeOptions } from './options.js'
+import { outlet } from './outlet.js'
+import { Parts, type World } from './parts.js'
+
+/** How long a node looks for its seeds before it gives up, or goes on alone. */
+const JOIN_MS = 5_000
+
+/** Where a name is, as this node knows it. */
+export interface Whereabouts {
+  readonly name: string
+  readonly kind: string
+  readonly node: string
+  readonly epoch: number
+  /** The process is in another cluster, reached through `node`. */
+  readonly via?: string
+}
+
+export type StartOptions<K extends AnyKind> =
+  ArgsOf<K> extends []
+    ? { readonly name: string; readonly args?: ArgsOf<K> }
+    : { readonly name: string; readonly args: ArgsOf<K> }
+
+/** Sizes of every table, for tests that look for leaks. */
+export type NodeStats = Readonly<Record<string, number>>
+
+export class MobilityNode {
+  readonly #parts: Parts
+  readonly #port: RefPort
+  #stopping: Promise<void> | undefined
+
+  /** Made by `createNode`. */
+  constructor(parts: Parts) {
+    this.#parts = parts
+    const monitor = (name: string) => parts.monitors.open(name)
+    this.#port = outlet({ channels: parts.channels, limits: parts.settings.limits, monitor }, undefined)
+  }
+
+  get name(): string {
+    return this.#parts.identity.node
+  }
+
+  /** The id of its cluster. */
+  get cluster(): string {
+    return this.#parts.identity.cluster
+  }
+
+  /** Which life of the node this is: ms since 1970, higher than any earlier one. */
+  get incarnation(): number {
+    return this.#parts.identity.incarnation
+  }
+
+  /** Where it is reached: `host:port`. */
+  get address(): string {
+    return addressText(this.#parts.address)
+  }
+
+  /**
+   * Starts a process under a name that nobody has, in the whole cluster.
+   * @returns a ref; the name is registered, and the next line here finds it
+   * @throws ERR_ALREADY_STARTED (fields.node says where) ERR_KIND_UNKNOWN ERR_NAME_INVALID ERR_START_FAILED
+   *   ERR_START_IGNORED ERR_CLAIM_TIMEOUT ERR_NODE_STOPPED
+   */
+  async start<K extends AnyKind>(kind: K, options: StartOptions<K>): Promise<Ref<K>> {
+    const { identity, settings, registry, table, host, events } = this.#parts
+    if (this.#stopping !== undefined) throw fail('ERR_NODE_STOPPED', { node: this.name })
+    const name = checkName(options.name)
+    if (settings.kinds.get(kind.kind) !== kind) throw fail('ERR_KIND_UNKNOWN', { node: identity.node, kind: kind.kind })
+    const entry = await registry.claim(name, kind.kind)
+    const { epoch, line } = entry
+    const process = new ServerProcess(host, { name, kind, args: options.args ?? [], epoch, line })
+    table.set(process)
+    this.#parts.channels.routeChanged(name)
+    await process.start()
+    events.emit('started', { name, kind: kind.kind, epoch })
+    return this.ref(kind, name)
+  }
+
+  /** A handle to a name, wherever it is. With a type-only import: `node.ref<typeof counter>('counter:42')`. */
+  ref<K extends AnyKind>(kind: K, name: string): Ref<K>
+  ref<K extends AnyKind>(name: string): Ref<K>
+  ref<K extends AnyKind>(kindOrName: K | string, name?: string): Ref<K> {
+    return makeRef<K>(checkName(typeof kindOrName === 'string' ? kindOrName : name), this.#port)
+  }
+
+  /** Where a name is, as this node knows it now; undefined when nobody has it. */
+  whereis(name: string): Whereabouts | undefined {
+    const entry = this.#parts.registry.lookup(name)
+    if (entry === undefined || entry.status === 'ended') return undefined
+    const { kind, node, epoch, via } = entry
+    return { name, kind, node, epoch, ...(via === undefined ? {} : { via: addressText(via) }) }
+  }
+
+  /** All live names that this node knows, sorted. */
+  list(filter: { readonly kind?: string; readonly node?: string } = {}): Whereabouts[] {
+    const names = this.#parts.registry.list(filter).map(({ name }) => name)
+    return names.sort().flatMap((name) => this.whereis(name) ?? [])
+  }
+
+  /** The names of the other members that live, sorted. */
+  nodes(): string[] {
+    return this.#parts.membership.names()
+  }
+
+  /** Hears events; see `EventMap`. @returns a function that ends it */
+  on<T extends EventType>(type: T | '*', listener: (event: EventOf<T>) => void): () => void {
+    return this.#parts.events.on(type, listener)
+  }
+
+  /** The next event of a type that `accepts`. Arm it before the act. */
+  once<T extends EventType>(type: T, accepts?: (event: EventOf<T>) => boolean): Promise<EventOf<T>> {
+    return this.#parts.events.once(type, accepts)
+  }
+
+  /** Processes in the middle of a move that wait for a decision. */
+  parked(): Parked[] {
+    return this.#parts.coordinator.parked()
+  }
+
+  /**
+   * Ends a doubt: `restore` runs the copy that is here, `discard` gives it up. Look at both sides first: two copies
+   * that are both restored are two processes.
+   * @returns whether there was something to decide
+   */
+  decide(name: string, choice: 'restore' | 'discard'): boolean {
+    return this.#parts.coordinator.decide(name, choice)
+  }
+
+  /** Says that a silent member is dead, on your word. */
+  declareDead(node: string): void {
+    this.#parts.membership.declareDead(node)
+  }
+
+  stats(): NodeStats {
+    const { table, channels, replies, inbox, coordinator, registry, membership, roads, links, monitors } = this.#parts
+    return {
+      processes: table.size,
+      channels: channels.size,
+      replies: replies.size,
+      inbox: inbox.size,
+      monitors: monitors.size,
+      roads: roads.size,
+      links: links.all().length,
+      ...coordinator.size(),
+      ...registry.size(),
+      ...membership.size(),
+    }
+  }
+
+  /**
+   * Terminates its processes, the last started first, and leaves the cluster. Nothing moves: that is what drain is for.
+   * Resolves when all sockets and timers are gone.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    const { coordinator, table, links, settings, world } = this.#parts
+    const until = world.clock.now() + settings.limits.moveTimeoutMs
+    while (coordinator.quiesce('the node stops') > 0 && world.clock.now() < until) await this.#wait(10)
+    for (const process of table.all().reverse()) {
+      if (process.phase === 'inert' || process.phase === 'frozen') process.depart('the node stopped')
+      else await this.#end(process as ServerProcess)
+    }
+    // What was just published goes out before the links say goodbye.
+    await this.#wait(0)
+    this.#parts.close()
+    await links.close('stopped')
+  }
+
+  /** A handler that does not end within its time is left behind. */
+  async #end(process: ServerProcess): Promise<void> {
+    const ms = process.kind.spec.shutdownMs ?? this.#parts.settings.limits.shutdownMs
+    process.system({ what: 'stop', from: undefined, reason: 'shutdown' })
+    // terminate and detach have as much each.
+    const timer = this.#parts.world.clock.after(3 * ms + 10, () => process.kill())
+    await process.whenEnded
+    timer.cancel()
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#parts.world.clock.after(ms, resolve))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}
+
+/**
+ * Starts a node: listens, joins if it is told to, and keeps Node alive until `stop()`.
+ *
+ * @throws ERR_OPTION ERR_SECRET_WEAK ERR_INSECURE ERR_PORT_IN_USE ERR_LISTEN
+ * @throws ERR_UNREACHABLE ERR_AUTH ERR_WRONG_CLUSTER  no seed let it in within 5 s
+ */
+export const createNode = (options: NodeOptions): Promise<MobilityNode> => {
+  const clock = realClock()
+  return startNode(options, { clock, random: realRandom(), transport: tcpTransport(clock) })
+}
+
+/** The same in a given world: the real one, or a simulated one in tests. */
+export const startNode = async (options: NodeOptions, world: World): Promise<MobilityNode> => {
+  const settings = checkOptions(options, world.trusted === true)
+  const learns = settings.cluster === undefined && settings.join.length > 0
+  const cluster = learns ? '' : (settings.cluster ?? hexId(world.random, 8))
+  const identity: Identity = { cluster, node: settings.name, incarnation: Math.max(1, Math.floor(world.clock.wall())) }
+  const parts = new Parts(settings, world, identity)
+  try {
+    const bound = await parts.links.listen(settings.listen)
+    parts.address = settings.advertise ?? { host: settings.listen.host, port: bound.port }
+    if (settings.join.length > 0) await join(parts, learns)
+  } catch (error) {
+    parts.close()
+    await parts.links.close('could not start')
+    throw error
+  }
+  return new MobilityNode(parts)
+}
+
+const join = async (parts: Parts, learns: boolean): Promise<void> => {
+  const { clock, random } = parts.world
+  const own = addressText(parts.address)
+  const seeds = parts.settings.join.filter((seed) => addressText(seed) !== own)
+  const until = clock.now() + JOIN_MS
+  parts.expectingUntil = until
+  parts.membership.start(seeds)
+  let trouble: unknown
+  if (learns && seeds.length > 0) trouble = await firstOf(parts, seeds, until)
+  const { identity } = parts
+  if (identity.cluster === '') {
+    // One of the seeds itself, and nobody else is there: the cluster begins here.
+    const first = parts.settings.join.map(addressText).sort()[0] === own
+    if (!first && seeds.length > 0)
+      throw trouble ?? fail('ERR_UNREACHABLE', { what: 'Every seed', reason: 'none let this node in' })
+    parts.identity = { ...identity, cluster: hexId(random, 8) }
+  }
+  // Everybody's names are known once all agree on who is a member.
+  while (clock.now() < until && !(parts.membership.live().length > 0 && parts.registry.settled)) {
+    if (seeds.length === 0) return
+    await new Promise<void>((resolve) => clock.after(5, resolve))
+  }
+}
+
+/** @returns why no seed let it in, or undefined when one did */
+const firstOf = async (parts: Parts, seeds: readonly Address[], until: number): Promise<unknown> => {
+  const { clock } = parts.world
+  let trouble: unknown
+  while (parts.identity.cluster === '' && clock.now() < until) {
+    const tries = seeds.map((seed) => parts.links.connect(seed, { joining: true }))
+    for (const outcome of await Promise.allSettled(tries)) if (outcome.status === 'rejected') trouble = outcome.reason
+    const code = (trouble as { code?: string } | undefined)?.code
+    if (code === 'ERR_AUTH' || code === 'ERR_WRONG_CLUSTER' || code === 'ERR_PROTOCOL_VERSION') break
+    if (parts.identity.cluster === '') await new Promise<void>((resolve) => clock.after(100, resolve))
+  }
+  if (parts.identity.cluster !== '') return undefined
+  parts.settings.logger.warn({ reason: reasonOf(trouble) }, 'no seed let this node in')
+  return trouble
+}

@@ -1,0 +1,161 @@
+/** What `createNode` takes, and how it is checked: a wrong option is an error that says which and why. */
+import { fail } from '../base/errors.js'
+import { type Address, checkLabel } from '../base/ids.js'
+import { type Limits, resolveLimits } from '../base/limits.js'
+import { checkLogger, defaultLogger } from '../base/logger.js'
+import type { Logger } from '../base/ports.js'
+import type { AnyKind, KindTable } from '../process/kind.js'
+
+export interface NodeOptions {
+  /** Its name, unique in its cluster: 1 to 64 letters, digits, dots, underscores, dashes. */
+  readonly name: string
+  /** Where it listens. Default 127.0.0.1; anything but loopback needs a secret and, without TLS, `insecure`. */
+  readonly host?: string
+  /** Default 1805. 0 takes a free one. */
+  readonly port?: number
+  /** Where others reach it, if that is not host and port: `'10.0.0.7:1805'`. */
+  readonly advertise?: string
+  /** The cluster's id. Default: random, or learned by `join`. Two nodes with different ids are two clusters. */
+  readonly cluster?: string
+  /** Shared by all nodes that may talk to each other, at least 16 bytes. It authenticates; it hides nothing. */
+  readonly secret?: string | Uint8Array
+  /** Accept that bytes cross the network in the clear. */
+  readonly insecure?: boolean
+  /** Members to join through: `['10.0.0.5:1805']`. Its own address may be among them. */
+  readonly join?: readonly string[]
+  /** The kinds that may run here. Nothing else can arrive. */
+  readonly kinds?: readonly AnyKind[]
+  /** Any pino-shaped logger. Default: pino on stderr. */
+  readonly logger?: Logger
+  readonly limits?: Partial<Limits>
+  /** A call, if it does not say. Default 5_000 */
+  readonly callTimeoutMs?: number
+}
+
+export interface Settings {
+  readonly name: string
+  readonly listen: Address
+  readonly advertise: Address | undefined
+  readonly cluster: string | undefined
+  readonly secret: Buffer | undefined
+  readonly join: readonly Address[]
+  readonly kinds: KindTable
+  readonly logger: Logger
+  readonly limits: Limits
+}
+
+const OPTIONS: ReadonlySet<string> = new Set([
+  'name',
+  'host',
+  'port',
+  'advertise',
+  'cluster',
+  'secret',
+  'insecure',
+  'join',
+  'kinds',
+  'logger',
+  'limits',
+  'callTimeoutMs',
+])
+
+/**
+ * @param trusted  the network is simulated: any host will do
+ * @throws ERR_OPTION ERR_SECRET_WEAK ERR_INSECURE ERR_KIND_INVALID
+ */
+export const checkOptions = (options: NodeOptions, trusted: boolean): Settings => {
+  if (typeof options !== 'object' || options === null)
+    throw wrong('name', 'createNode takes an object with at least a name')
+  for (const key of Object.keys(options)) if (!OPTIONS.has(key)) throw wrong(key, 'there is no such option')
+  const name = checkLabel('name', options.name)
+  const listen: Address = {
+    host: checkHost('host', options.host ?? '127.0.0.1'),
+    port: checkPort('port', options.port ?? 1805, 0),
+  }
+  const secret = checkSecret(options.secret)
+  const logger = options.logger === undefined ? defaultLogger(name) : checkLogger(options.logger)
+  if (!trusted) checkExposure(name, listen.host, secret, options.insecure === true, logger)
+  const limits = {
+    ...(options.limits ?? {}),
+    ...(options.callTimeoutMs === undefined ? {} : { callTimeoutMs: options.callTimeoutMs }),
+  }
+  return {
+    name,
+    listen,
+    advertise: options.advertise === undefined ? undefined : parseAddress('advertise', options.advertise),
+    cluster: options.cluster === undefined ? undefined : checkLabel('cluster', options.cluster),
+    secret,
+    join: checkList('join', options.join).map((seed) => parseAddress('join', seed)),
+    kinds: checkKinds(options.kinds),
+    logger,
+    limits: resolveLimits(limits),
+  }
+}
+
+const wrong = (option: string, why: string) => fail('ERR_OPTION', { option, why })
+
+const checkList = <T>(option: string, value: readonly T[] | undefined): readonly T[] => {
+  if (value === undefined) return []
+  if (!Array.isArray(value)) throw wrong(option, 'must be an array')
+  return value
+}
+
+const checkHost = (option: string, host: unknown): string => {
+  if (typeof host === 'string' && /^[A-Za-z0-9._:%-]{1,255}$/.test(host)) return host
+  throw wrong(option, 'must be a host name or an IP address')
+}
+
+const checkPort = (option: string, port: unknown, least: 0 | 1): number => {
+  if (typeof port === 'number' && Number.isInteger(port) && port >= least && port <= 65_535) return port
+  throw wrong(option, `must be a whole number from ${least} to 65535`)
+}
+
+/** @throws ERR_OPTION */
+const parseAddress = (option: string, text: unknown): Address => {
+  const match = typeof text === 'string' ? /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) : null
+  if (match === null) throw wrong(option, `must be "host:port", not ${JSON.stringify(text)}`)
+  return { host: checkHost(option, match[1] ?? match[2]), port: checkPort(option, Number(match[3]), 1) }
+}
+
+const checkSecret = (secret: unknown): Buffer | undefined => {
+  if (secret === undefined) return undefined
+  if (typeof secret !== 'string' && !(secret instanceof Uint8Array)) throw wrong('secret', 'must be a string or bytes')
+  const bytes = Buffer.from(secret as Uint8Array)
+  if (bytes.length < 16) throw fail('ERR_SECRET_WEAK', { why: `it has ${bytes.length} bytes` })
+  if (new Set(bytes).size < 8) throw fail('ERR_SECRET_WEAK', { why: 'it repeats itself' })
+  return bytes
+}
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+
+const checkExposure = (
+  name: string,
+  host: string,
+  secret: Buffer | undefined,
+  insecure: boolean,
+  logger: Logger,
+): void => {
+  if (isLoopback(host)) return
+  if (secret === undefined)
+    throw fail('ERR_INSECURE', { name, host, why: 'off loopback it needs a secret. Set the option `secret`.' })
+  const why = 'its bytes would cross the network in the clear. Set `insecure: true` if that network is yours alone.'
+  if (!insecure) throw fail('ERR_INSECURE', { name, host, why })
+  logger.warn({ host }, 'listening off loopback without encryption: peers are authenticated, bytes are readable')
+}
+
+const checkKinds = (kinds: readonly AnyKind[] | undefined): KindTable => {
+  const table = new Map<string, AnyKind>()
+  for (const kind of checkList('kinds', kinds)) {
+    if (
+      typeof kind !== 'object' ||
+      kind === null ||
+      typeof kind.kind !== 'string' ||
+      typeof kind.spec?.init !== 'function'
+    ) {
+      throw wrong('kinds', 'each must come from genServer()')
+    }
+    if (table.has(kind.kind)) throw wrong('kinds', `two of them are named ${kind.kind}`)
+    table.set(kind.kind, kind)
+  }
+  return table
+}

@@ -1,0 +1,400 @@
+/**
+ * The parts of a node, made and joined: every arrow between folders that is not an import is here.
+ *
+ *   links --> router --> inbox --> processes --> channels --> router --> links
+ *     |-----> coordinator (moves)       membership --> registry, coordinator (who lives)
+ *     '-----> registry (who runs what)
+ */
+
+import { fail, isMobilityError } from '../base/errors.js'
+import { Events } from '../base/events.js'
+import { type Address, type Identity, originOf, parseOrigin } from '../base/ids.js'
+import type { Clock, Random } from '../base/ports.js'
+import { Channels } from '../channel/channels.js'
+import { Inbox } from '../channel/inbox.js'
+import { Replies } from '../channel/replies.js'
+import { Membership } from '../cluster/membership.js'
+import type { Link } from '../link/link.js'
+import { Links } from '../link/links.js'
+import type { MoveContext } from '../migration/context.js'
+import { Coordinator } from '../migration/coordinator.js'
+import { oldestReadable } from '../process/gen-server.js'
+import type { Process, ProcessHost } from '../process/host.js'
+import type { CallId } from '../process/mailbox.js'
+import { failure, type Outcome } from '../process/outcome.js'
+import { ProcessTable } from '../process/process-table.js'
+import { Scheduler } from '../process/scheduler.js'
+import { type Fate, Watches } from '../process/watches.js'
+import { Registry } from '../registry/registry.js'
+import type { Transport } from '../transport/transport.js'
+import { frameValueLimits } from '../wire/codec.js'
+import type { Entry, Member, Message } from '../wire/messages.js'
+import { copyPortable } from '../wire/portable.js'
+import type { Settings } from './options.js'
+import { Monitors, outlet } from './outlet.js'
+import { Pulse } from './pulse.js'
+import { LinkRoads } from './roads.js'
+import { Router } from './router.js'
+
+/** The outside: real, or simulated. */
+export interface World {
+  readonly clock: Clock
+  readonly random: Random
+  readonly transport: Transport
+  /** The network is simulated: it may listen anywhere without a secret. */
+  readonly trusted?: boolean
+}
+
+const SWEEP_MS = 10_000
+
+export class Parts {
+  readonly settings: Settings
+  readonly world: World
+  readonly events: Events
+  readonly table = new ProcessTable()
+  readonly links: Links
+  readonly membership: Membership
+  readonly registry: Registry
+  readonly channels: Channels
+  readonly inbox: Inbox
+  readonly replies: Replies
+  readonly router: Router
+  readonly coordinator: Coordinator
+  readonly roads: LinkRoads
+  readonly monitors: Monitors
+  readonly host: ProcessHost
+  readonly pulse: Pulse
+  identity: Identity
+  address: Address
+  /** Until then claims wait: the seeds may know the name. */
+  expectingUntil = 0
+  readonly #watching = new Set<Process>()
+  #sweep = { cancel(): void {} }
+
+  constructor(settings: Settings, world: World, identity: Identity) {
+    this.settings = settings
+    this.world = world
+    this.identity = identity
+    this.address = settings.advertise ?? settings.listen
+    this.events = new Events(identity.node, settings.logger)
+    this.links = this.#makeLinks()
+    this.membership = this.#makeMembership()
+    this.registry = this.#makeRegistry()
+    this.registry.watch((entry, before, change) => this.#changed(entry, before, change))
+    this.router = this.#makeRouter()
+    const { clock } = world
+    const { limits } = settings
+    const { events } = this
+    const origin = () => originOf(this.identity)
+    this.channels = new Channels({ clock, limits, events, courier: this.router, origin })
+    this.inbox = new Inbox({
+      clock,
+      limits,
+      events,
+      receipt: (id, receipt) => this.router.receipt(id, receipt),
+      whenSettled: (process, then) => this.coordinator.whenSettled(process, then),
+    })
+    this.replies = new Replies({
+      clock,
+      limits,
+      post: (process, reply) => this.router.post(process, reply),
+      isDead: (sender) => this.#isDead(parseOrigin(sender)),
+    })
+    const fate = (name: string) => this.#fate(name)
+    this.monitors = new Monitors(
+      (down) =>
+        new Watches(
+          fate,
+          ({ id }, reason) => down(id, reason),
+          () => {},
+        ),
+    )
+    this.host = this.#makeHost()
+    this.roads = new LinkRoads({
+      clock,
+      limits,
+      links: this.links,
+      cluster: () => this.identity.cluster,
+      died: (who, death) => this.coordinator.died(who, death),
+    })
+    this.coordinator = new Coordinator(this.#moveContext())
+    this.pulse = this.#makePulse()
+    this.#armSweep()
+  }
+
+  #makeMembership(): Membership {
+    const { clock } = this.world
+    const { limits, logger: log } = this.settings
+    const memberDown = ({ node, incarnation }: Member, reason: string): void => {
+      this.registry.memberDown(node, incarnation)
+      const { cluster } = this.identity
+      this.coordinator.died({ cluster, node, incarnation }, reason === 'silent' ? 'verdict' : 'proved')
+    }
+    const { events, links } = this
+    const handlers = { memberUp: (member: Member) => this.registry.memberUp(member), memberDown }
+    return new Membership({ clock, log, events, limits, links, self: () => this.identity, handlers })
+  }
+
+  #makeRegistry(): Registry {
+    const { clock } = this.world
+    const { limits, logger: log } = this.settings
+    return new Registry({
+      clock,
+      log,
+      events: this.events,
+      limits,
+      self: () => this.identity,
+      peers: this.membership,
+      expecting: () => this.membership.live().length === 0 && clock.now() < this.expectingUntil,
+      hooks: {
+        holds: (...which) => this.coordinator.holds(...which),
+        adoptDelegation: (entry) => this.coordinator.delegations.adopt(entry),
+        superseded: (entry) => this.#superseded(entry),
+      },
+    })
+  }
+
+  #makeRouter(): Router {
+    const { limits, logger: log } = this.settings
+    const { events, table, links, membership: peers, registry: directory } = this
+    const identity = () => this.identity
+    return new Router({
+      clock: this.world.clock,
+      limits,
+      events,
+      log,
+      table,
+      links,
+      peers,
+      directory,
+      identity,
+      parts: () => this,
+    })
+  }
+
+  #makePulse(): Pulse {
+    const { limits, logger: log } = this.settings
+    const resumed = (): void => {
+      for (const process of this.table.all()) process.wake()
+    }
+    return new Pulse({
+      clock: this.world.clock,
+      limits,
+      events: this.events,
+      log,
+      links: () => this.links.all(),
+      resumed,
+    })
+  }
+
+  #makeLinks(): Links {
+    const { clock, random, transport } = this.world
+    const { limits, logger: log, secret, kinds } = this.settings
+    const offers = [...kinds.values()].map((kind) => ({
+      kind: kind.kind,
+      version: kind.version,
+      oldest: oldestReadable(kind),
+    }))
+    return new Links({
+      clock,
+      random,
+      log,
+      events: this.events,
+      transport,
+      limits,
+      ...(secret === undefined ? {} : { secret }),
+      self: () => ({ identity: this.identity, listen: this.address, joining: false, kinds: offers }),
+      handlers: {
+        up: (link) => this.#linkUp(link),
+        down: (link, code, reason) => this.#linkDown(link, code, reason),
+        message: (link, message) => this.#received(link, message),
+        adopt: (cluster) => {
+          this.identity = { ...this.identity, cluster }
+        },
+        refused: (address, forMs) => {
+          this.membership.refused(address, forMs)
+          this.roads.refused(address, forMs)
+        },
+      },
+    })
+  }
+
+  #moveContext(): MoveContext {
+    const { clock } = this.world
+    const { limits, logger: log, kinds } = this.settings
+    const { events, table, host, channels, replies, roads } = this
+    return {
+      clock,
+      log,
+      events,
+      limits,
+      kinds,
+      table,
+      host,
+      channels,
+      replies,
+      roads,
+      peers: this.membership,
+      directory: this.registry,
+      self: () => ({ identity: this.identity, address: this.address }),
+      callBack: (name) => this.router.callBack(name),
+      isDead: (identity) => this.#isDead(identity),
+    }
+  }
+
+  #makeHost(): ProcessHost {
+    const { clock } = this.world
+    const { limits, logger: log } = this.settings
+    const monitor = (name: string) => this.monitors.open(name)
+    return {
+      node: this.identity.node,
+      clock,
+      log,
+      limits,
+      events: this.events,
+      scheduler: new Scheduler(clock),
+      mayRun: () => this.pulse.mayRun(),
+      reply: (process, to, outcome, dueAt) => this.#reply(process, to, outcome, dueAt),
+      outlet: (process) => outlet({ channels: this.channels, limits, monitor }, process),
+      move: (process, to, options, answer) => this.coordinator.move(process, to, options, answer),
+      ended: (process, reason) => this.#ended(process, reason),
+      watching: (process) => this.#watching.add(process),
+      fate: (name) => this.#fate(name),
+    }
+  }
+
+  #isDead(who: Identity | undefined): boolean {
+    if (who === undefined) return true
+    if (who.cluster !== this.identity.cluster) return this.roads.isDead(who)
+    return this.membership.isDead(who.node, who.incarnation)
+  }
+
+  // ---- links
+
+  #linkUp(link: Link): void {
+    if (link.peer.member) {
+      if (!this.membership.linkUp(link)) return
+    } else {
+      this.roads.linkUp(link.peer)
+      this.coordinator.linkUp(link)
+    }
+    this.channels.routesChanged()
+    this.replies.resendAll()
+  }
+
+  #linkDown(link: Link, code: string, reason: string): void {
+    this.router.linkDown(link)
+    if (link.peer.member) this.membership.linkDown(link, code, reason)
+    else this.roads.linkDown(link.peer, code)
+    this.coordinator.linkDown(link.peer)
+    this.channels.routesChanged()
+  }
+
+  #received(link: Link, message: Message): void {
+    if (this.router.received(link, message) || this.coordinator.received(link, message)) return
+    if (!link.peer.member)
+      return void this.events.emit('violation', {
+        peer: link.peer.node,
+        what: `${message.type} from another cluster`,
+        name: '',
+      })
+    if (message.type === 'MEMBERS') this.membership.received(link, message)
+    else this.registry.received(link.peer, message)
+  }
+
+  // ---- names
+
+  #changed(entry: Entry, before: Entry | undefined, change: 'changed' | 'recovering'): void {
+    this.channels.routeChanged(entry.name)
+    if (change === 'recovering') return
+    if (entry.status === 'live' && (before === undefined || before.line === entry.line)) return
+    this.monitors.notice(entry.name)
+    for (const process of this.#watching) {
+      if (process.watches.size === 0 || process.phase === 'moved' || process.phase === 'ended')
+        this.#watching.delete(process)
+      else process.notice(entry.name)
+    }
+  }
+
+  #fate(name: string): Fate | undefined {
+    const process = this.table.get(name)
+    if (process !== undefined) return { line: process.line, alive: true, reason: '' }
+    const entry = this.registry.lookup(name)
+    return entry === undefined ? undefined : { line: entry.line, alive: entry.status === 'live', reason: entry.reason }
+  }
+
+  /** G2: an owner in a higher epoch is known, so the copy here stops. */
+  #superseded(entry: Entry): void {
+    const process = this.table.get(entry.name)
+    if (process === undefined || this.coordinator.superseded(entry)) return
+    if (process.phase === 'inert') return
+    this.settings.logger.error(
+      { name: entry.name, node: entry.node },
+      `${entry.name} runs on ${entry.node} in a higher epoch; the copy here stops`,
+    )
+    this.events.emit('conflict', {
+      name: entry.name,
+      keptEpoch: entry.epoch,
+      stoppedEpoch: process.epoch,
+      keptNode: entry.node,
+    })
+    process.kill()
+  }
+
+  #ended(process: Process, reason: string): void {
+    const { name, epoch, line } = process
+    if (this.table.get(name) !== process) return
+    this.table.delete(process)
+    this.inbox.ended(process, reason)
+    const { node, incarnation } = this.identity
+    const kind = process.kind.kind
+    const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'ended', reason: reason.slice(0, 300) }
+    const known = this.registry.lookup(name)
+    if (known === undefined || (known.node === node && known.epoch <= epoch)) {
+      this.registry.publish(entry)
+      this.coordinator.delegations.ended(entry)
+    }
+    this.events.emit('stopped', { name, kind, epoch, reason })
+    this.router.callBack(name)
+  }
+
+  /** Local callers get a copy at once; others get bytes that are kept until they have them. */
+  #reply(process: Process, to: CallId, outcome: Outcome, dueAt: number): void {
+    if (!this.router.isLocal(to)) return this.replies.send(process, to, outcome, dueAt)
+    const { channels } = this
+    queueMicrotask(() => channels.reply(process.name, to.lane, to.seq, this.#copied(outcome)))
+  }
+
+  #copied(outcome: Outcome): Outcome {
+    const limits = frameValueLimits(this.settings.limits)
+    try {
+      if (outcome.ok) return { ok: true, value: copyPortable(outcome.value, 'result', limits).copy }
+      return { ...outcome, data: copyPortable(outcome.data, 'data', limits).copy }
+    } catch (error) {
+      if (!isMobilityError(error)) throw error
+      return failure(fail(error.code, error.fields, { executed: 'yes' }))
+    }
+  }
+
+  // ---- time
+
+  #armSweep(): void {
+    this.#sweep = this.world.clock.after(SWEEP_MS, () => {
+      this.channels.sweep()
+      this.inbox.sweep(this.table.all(), (origin) => this.#isDead(origin))
+      this.coordinator.sweep()
+      this.#armSweep()
+    })
+  }
+
+  close(): void {
+    this.#sweep.cancel()
+    this.pulse.stop()
+    this.coordinator.close()
+    this.channels.close(this.identity.node)
+    this.replies.close()
+    this.membership.close()
+    this.registry.close()
+    this.roads.close()
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * The way of every message, local or remote, in one function: `dispatch`.
+ *
+ *   tcp -> frame-reader -> link -> messages (validate) -> router
+ *      |- a process here      -> channel (next seq? accept and ack) -> mailbox -> server-loop -> your handler -> reply
+ *      |- a name elsewhere    -> REDIRECT to the sender (a gateway relays, only between clusters)
+ *      |- a reply or an ack   -> channel -> the waiting promise
+ *      '- registry, migration, membership bodies -> that folder's driver -> its machine
+ */
+import { fail, reasonOf } from '../base/errors.js'
+import type { Events } from '../base/events.js'
+import { addressText, type Identity, type Origin, originOf, parseOrigin, sameIdentity } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import type { Clock, Logger } from '../base/ports.js'
+import type { Channels } from '../channel/channels.js'
+import type { Inbox } from '../channel/inbox.js'
+import { Load } from '../channel/load.js'
+import type { ChannelId, Courier, Parcel, Receipt, Route } from '../channel/parcel.js'
+import type { Replies } from '../channel/replies.js'
+import type { Link } from '../link/link.js'
+import type { Links } from '../link/links.js'
+import type { Peers } from '../link/peers.js'
+import type { Coordinator } from '../migration/coordinator.js'
+import type { Process } from '../process/host.js'
+import type { KeptReply } from '../process/image.js'
+import type { CallId, Lane } from '../process/mailbox.js'
+import { failure, outcomeFromWire, outcomeToWire } from '../process/outcome.js'
+import type { ProcessTable } from '../process/process-table.js'
+import type { Directory } from '../registry/directory.js'
+import { decodeValue, encodeValue, frameValueLimits } from '../wire/codec.js'
+import type { Entry, Message, MessageOf } from '../wire/messages.js'
+
+interface RouterDeps {
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly events: Events
+  readonly log: Logger
+  readonly table: ProcessTable
+  readonly links: Links
+  readonly peers: Peers
+  readonly directory: Directory
+  readonly identity: () => Identity
+  /** Made after the router, which is their way out. */
+  readonly parts: () => { channels: Channels; inbox: Inbox; replies: Replies; coordinator: Coordinator }
+}
+
+export class Router implements Courier {
+  readonly #deps: RouterDeps
+  /** The last link on which a sender of another cluster was heard: the way back to it. */
+  readonly #paths = new Map<string, Link>()
+
+  constructor(deps: RouterDeps) {
+    this.#deps = deps
+  }
+
+  // ---- where is a name
+
+  route(name: string): Route {
+    const process = this.#deps.table.get(name)
+    if (process !== undefined) return { type: 'there', line: process.line, path: `here ${process.epoch}` }
+    const { directory, peers } = this.#deps
+    const entry = directory.lookup(name)
+    if (entry === undefined) return { type: 'unknown' }
+    const { line, reason } = entry
+    if (entry.status === 'ended') {
+      if (reason === 'nodedown' || peers.isDead(entry.node, entry.incarnation))
+        return { type: 'dead', reason: `its node ${entry.node} died` }
+      return { type: 'ended', line, reason, path: this.#isHere(entry) ? 'here' : this.#pathTo(this.#linkFor(entry)) }
+    }
+    if (directory.isRecovering(name)) return { type: 'there', line, path: undefined }
+    return { type: 'there', line, path: this.#pathTo(this.#linkFor(entry)) }
+  }
+
+  #pathTo(link: Link | undefined): string | undefined {
+    return link === undefined ? undefined : `${originOf(link.peer)} ${link.upAt}`
+  }
+
+  #isHere(entry: Entry): boolean {
+    return entry.node === this.#deps.identity().node && entry.via === undefined
+  }
+
+  /** The link on which a name that is not here can be reached: its member, or the node behind this gateway. */
+  #linkFor(entry: Entry): Link | undefined {
+    const { links, identity } = this.#deps
+    const { cluster, node } = identity()
+    if (entry.node !== node) return links.to(cluster, entry.node)
+    if (entry.via === undefined) return undefined
+    const { via } = entry
+    return links.all().find((link) => addressText(link.peer.address) === addressText(via))
+  }
+
+  lateBecause(name: string): ReturnType<Courier['lateBecause']> {
+    const doubt = this.#deps.parts().coordinator.doubtOf(name)
+    if (doubt !== undefined) return { code: 'ERR_IN_DOUBT', reason: doubt }
+    const route = this.route(name)
+    if (route.type !== 'there' || route.path !== undefined) return undefined
+    const entry = this.#deps.directory.lookup(name)
+    const where = entry?.via === undefined ? `node ${entry?.node}` : addressText(entry.via)
+    return { code: 'ERR_UNREACHABLE', reason: `there is no link to ${where}` }
+  }
+
+  // ---- messages to processes
+
+  carry(parcel: Parcel): boolean {
+    return this.dispatch(parcel, undefined)
+  }
+
+  /** @param from  the link it came on; undefined for a sender of this node. @returns false: it cannot go there now */
+  dispatch(parcel: Parcel, from: Link | undefined): boolean {
+    const { inbox } = this.#deps.parts()
+    const process = this.#deps.table.get(parcel.name)
+    if (process !== undefined) {
+      inbox.take(process, parcel)
+      return true
+    }
+    const entry = this.#deps.directory.lookup(parcel.name)
+    if (entry === undefined || (this.#isHere(entry) && entry.status === 'ended')) {
+      inbox.takeForNobody(parcel)
+      return true
+    }
+    const relays = entry.via !== undefined && entry.node === this.#deps.identity().node
+    if (from === undefined || relays) return this.#forward(entry, parcel, from)
+    // The sender's knowledge is older than ours. A member hears it like this, another cluster by LOCATED.
+    if (from.peer.member) from.send({ type: 'REDIRECT', entry })
+    return true
+  }
+
+  #forward(entry: Entry, parcel: Parcel, from: Link | undefined): boolean {
+    const link = this.#linkFor(entry)
+    if (entry.via !== undefined) this.#deps.parts().coordinator.delegations.used(parcel.name)
+    // A gateway keeps nothing: the first sender does, and sends again.
+    if (link === undefined || link === from) return false
+    const hops = from === undefined ? parcel.hops : parcel.hops + 1
+    if (hops > this.#deps.limits.hopsMax) return this.#tooFar(parcel, hops)
+    const body = parcel.load.bytes()
+    const { name, origin, lane, line, seq, open, what, dueAt } = parcel
+    const remainingMs =
+      dueAt === Number.POSITIVE_INFINITY ? undefined : Math.max(0, Math.round(dueAt - this.#deps.clock.now()))
+    link.send({ type: 'DELIVER', name, origin, lane, line, seq, open, hops, what, remainingMs, body })
+    return true
+  }
+
+  #tooFar(parcel: Parcel, hops: number): boolean {
+    const { events, limits } = this.#deps
+    events.emit('limit', { limit: 'hopsMax', name: parcel.name, value: hops })
+    if (parcel.what !== 'call') return true
+    const outcome = failure(fail('ERR_HOPS', { name: parcel.name, hops }))
+    const body = encodeValue(outcomeToWire(outcome), 'result', frameValueLimits(limits))
+    const { name, origin, lane, seq } = parcel
+    this.#toward(origin, name)?.send({ type: 'REPLY', name, origin, lane, seq, epoch: 0, body })
+    return true
+  }
+
+  #deliver(link: Link, message: MessageOf<'DELIVER'>): void {
+    const { clock, limits, identity, events } = this.#deps
+    const sender = parseOrigin(message.origin)
+    const own = identity().cluster
+    // A member speaks for itself, and a gateway for other clusters; nobody from outside speaks for one of ours.
+    const forged = sender === undefined || (sender.cluster === own && !sameIdentity(sender, link.peer))
+    if (forged) {
+      events.emit('violation', {
+        peer: link.peer.node,
+        what: `a message in the name of ${message.origin}`,
+        name: message.name,
+      })
+      return
+    }
+    if (sender.cluster !== own) this.#paths.set(sender.cluster, link)
+    const { name, lane, line, seq, open, hops, what, remainingMs, body } = message
+    const dueAt = remainingMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + remainingMs
+    const origin = message.origin as Origin
+    this.dispatch(
+      { name, origin, lane: lane as Lane, line, seq, open, hops, what, dueAt, load: Load.from(body, limits) },
+      link,
+    )
+  }
+
+  // ---- back to senders
+
+  /** The link that leads to a sender. */
+  #toward(origin: Origin, name: string): Link | undefined {
+    const sender = parseOrigin(origin)
+    if (sender === undefined) return undefined
+    const { links, identity } = this.#deps
+    if (sender.cluster === identity().cluster) return links.to(sender.cluster, sender.node)
+    const gateway = this.#deps.parts().coordinator.delegations.gatewayOf(name, sender.cluster)
+    const direct = gateway === undefined ? undefined : links.to(gateway.cluster, gateway.node)
+    if (direct !== undefined) return direct
+    const path = this.#paths.get(sender.cluster)
+    if (path?.up === true) return path
+    return links.all().find((link) => link.peer.cluster === sender.cluster)
+  }
+
+  receipt(id: ChannelId, receipt: Receipt): void {
+    const { name, origin, lane } = id
+    if (origin === originOf(this.#deps.identity())) {
+      // In a turn of its own: the sender may be in the middle of a step.
+      queueMicrotask(() => this.#deps.parts().channels.receipt(name, lane, receipt))
+      return
+    }
+    const link = this.#toward(origin, name)
+    if (receipt.type === 'ack')
+      link?.send({ type: 'ACK', name, origin, lane, line: receipt.line, epoch: receipt.epoch, next: receipt.next })
+    else if (receipt.type === 'reset')
+      link?.send({ type: 'RESET', name, origin, lane, line: receipt.line, epoch: receipt.epoch })
+    else
+      link?.send({ type: 'GONE', name, origin, lane, epoch: receipt.epoch, next: receipt.next, reason: receipt.reason })
+  }
+
+  /** An answer that is kept goes out, once more. */
+  post(process: Process, { to, body }: KeptReply): void {
+    const { origin, lane, seq } = to
+    if (origin === originOf(this.#deps.identity())) {
+      const limits = frameValueLimits(this.#deps.limits)
+      queueMicrotask(() => {
+        this.#deps.parts().replies.acked(process, origin, lane, [seq])
+        this.#deps.parts().channels.reply(process.name, lane, seq, outcomeFromWire(decodeValue(body, limits)))
+      })
+      return
+    }
+    this.#toward(origin, process.name)?.send({
+      type: 'REPLY',
+      name: process.name,
+      origin,
+      lane,
+      seq,
+      epoch: process.epoch,
+      body,
+    })
+  }
+
+  isLocal({ origin }: CallId): boolean {
+    return origin === originOf(this.#deps.identity())
+  }
+
+  replyAck({ name, origin, lane }: ChannelId, seqs: readonly number[]): void {
+    const { replies } = this.#deps.parts()
+    for (const process of replies.keepersOf(name)) replies.acked(process, origin, lane, seqs)
+    if (this.#deps.table.get(name) !== undefined) return
+    const entry = this.#deps.directory.lookup(name)
+    if (entry !== undefined) this.#linkFor(entry)?.send({ type: 'REPLY_ACK', name, origin, lane, seqs })
+  }
+
+  // ---- what comes in
+
+  received(link: Link, message: Message): boolean {
+    switch (message.type) {
+      case 'DELIVER':
+        this.#deliver(link, message)
+        return true
+      case 'ACK':
+      case 'RESET':
+      case 'GONE':
+      case 'REPLY':
+        this.#backward(link, message)
+        return true
+      case 'REPLY_ACK':
+        this.replyAck(
+          { name: message.name, origin: message.origin as Origin, lane: message.lane as Lane },
+          message.seqs,
+        )
+        return true
+      case 'REDIRECT':
+        if (!link.peer.member) return true
+        this.#deps.directory.learn(message.entry, link.peer.node)
+        this.#deps.parts().channels.routeChanged(message.entry.name, true)
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** Acks and answers: for this node's channels, or, at a gateway, for those of a member. */
+  #backward(link: Link, message: MessageOf<'ACK' | 'RESET' | 'GONE' | 'REPLY'>): void {
+    const origin = message.origin as Origin
+    if (origin !== originOf(this.#deps.identity())) {
+      const back = this.#toward(origin, message.name)
+      if (back !== link) back?.send(message)
+      return
+    }
+    // From a copy that was superseded: its word counts no more (G2).
+    const entry = this.#deps.directory.lookup(message.name)
+    const hopsOnly = message.type === 'REPLY' && message.epoch === 0
+    if (entry !== undefined && message.epoch < entry.epoch && message.epoch !== 0 && !hopsOnly) return
+    const lane = message.lane as Lane
+    const { channels } = this.#deps.parts()
+    if (message.type === 'REPLY') return this.#reply(link, message, lane)
+    const { name, epoch } = message
+    if (message.type === 'ACK')
+      channels.receipt(name, lane, { type: 'ack', line: message.line, epoch, next: message.next })
+    else if (message.type === 'RESET') channels.receipt(name, lane, { type: 'reset', line: message.line, epoch })
+    else channels.receipt(name, lane, { type: 'gone', epoch, next: message.next, reason: message.reason })
+  }
+
+  #reply(link: Link, message: MessageOf<'REPLY'>, lane: Lane): void {
+    const { name, seq, body } = message
+    const origin = message.origin as Origin
+    link.send({ type: 'REPLY_ACK', name, origin, lane, seqs: [seq] })
+    try {
+      const outcome = outcomeFromWire(decodeValue(body, frameValueLimits(this.#deps.limits)))
+      this.#deps.parts().channels.reply(name, lane, seq, outcome)
+    } catch (error) {
+      const lost = failure(
+        fail('ERR_LOST', { what: `a call of ${name}`, reason: reasonOf(error) }, { executed: 'yes' }),
+      )
+      this.#deps.parts().channels.reply(name, lane, seq, lost)
+    }
+  }
+
+  // ---- news
+
+  /** Those whose messages a frozen copy dropped are told where it is now. */
+  callBack(name: string): void {
+    const { inbox, channels } = this.#deps.parts()
+    const entry = this.#deps.directory.lookup(name)
+    const own = originOf(this.#deps.identity())
+    for (const origin of inbox.takeDropped(name)) {
+      if (origin === own || entry === undefined) continue
+      const link = this.#toward(origin, name)
+      if (link?.peer.member === true) link.send({ type: 'REDIRECT', entry })
+    }
+    channels.routeChanged(name, true)
+  }
+
+  linkDown(link: Link): void {
+    for (const [cluster, path] of this.#paths) if (path === link) this.#paths.delete(cluster)
+  }
+
+  get size(): number {
+    return this.#paths.size
+  }
+}
