@@ -6,6 +6,8 @@
  *   maybe   it may have been; ask the process before you repeat it
  *   yes     it was; the error is its answer
  */
+import { inspect } from 'node:util'
+
 export type Executed = 'no' | 'maybe' | 'yes'
 
 interface ErrorEntry {
@@ -80,7 +82,7 @@ export const ERRORS = {
   ERR_BAD_RETURN: entry(
     'maybe',
     false,
-    '{callback} of {name} returned {returned}, which is no legal term. See the table in docs/guides/for-erlang-people.md.',
+    '{callback} of {name} returned {returned}, which is no legal term. See docs/guides/for-erlang-people.md.',
   ),
   ERR_HOPS: entry(
     'no',
@@ -179,10 +181,15 @@ const fill = (text: string, fields: ErrorFields): string =>
 /** Control characters and the two line separators. */
 const UNSAFE = /[\p{Cc}\u2028\u2029]/gu
 
-/** One line, at most 300 characters, control characters escaped: a peer's text must not forge log lines. */
-const clip = (text: string): string => {
-  const safe = text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  return safe.length > 300 ? `${safe.slice(0, 297)}...` : safe
+/** Control characters escaped: a peer's text must not forge log lines. */
+export const oneLine = (text: string): string =>
+  text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+/** One line, at most 300 characters. */
+export const clip = (text: string): string => {
+  const safe = oneLine(text)
+  // Half a surrogate pair, given or cut, cannot be encoded: the error could not cross the wire.
+  return (safe.length > 300 ? `${safe.slice(0, 297)}...` : safe).toWellFormed()
 }
 
 const branded = Symbol.for('proc-mobility.error')
@@ -227,8 +234,16 @@ export const isMobilityError = (error: unknown): error is MobilityError =>
 
 export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(ERRORS, code)
 
-/** A short reason from whatever was thrown: one line, no stack. */
+/** Any value in one line, for people. */
+export const shown = (value: unknown): string =>
+  clip(inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 10, maxStringLength: 100 }))
+
+/** A short reason from whatever was thrown: one line, no stack. Never throws, whatever that is. */
 export const reasonOf = (error: unknown): string => {
-  if (error instanceof Error) return clip(error.message === '' ? error.name : error.message)
-  return clip(typeof error === 'string' ? error : String(error))
+  try {
+    if (error instanceof Error) return clip(String(error.message === '' ? error.name : error.message))
+    return typeof error === 'string' ? clip(error) : shown(error)
+  } catch {
+    return 'something that cannot be shown'
+  }
 }

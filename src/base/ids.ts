@@ -9,7 +9,7 @@
  *   line          the epoch at which a state last began without complete cursors
  *   attempt       one try to move: (epoch, counter), ordered, never used twice
  */
-import { fail } from './errors.js'
+import { fail, shown } from './errors.js'
 
 /** One life of one node. */
 export interface Identity {
@@ -63,16 +63,21 @@ export const addressText = (a: Address): string =>
  * @throws ERR_NAME_INVALID
  */
 export const checkName = (name: unknown): string => {
-  if (typeof name !== 'string') throw fail('ERR_NAME_INVALID', { name: String(name), why: 'it is not a string' })
-  const shown = JSON.stringify(name.slice(0, 80))
-  if (name.length === 0) throw fail('ERR_NAME_INVALID', { name: shown, why: 'it is empty' })
-  if (Buffer.byteLength(name) > 255) throw fail('ERR_NAME_INVALID', { name: shown, why: 'it is longer than 255 bytes' })
+  if (typeof name !== 'string') throw fail('ERR_NAME_INVALID', { name: shown(name), why: 'it is not a string' })
+  const quoted = JSON.stringify(name.slice(0, 80))
+  if (name.length === 0) throw fail('ERR_NAME_INVALID', { name: quoted, why: 'it is empty' })
+  if (Buffer.byteLength(name) > 255)
+    throw fail('ERR_NAME_INVALID', { name: quoted, why: 'it is longer than 255 bytes' })
   if (/\p{Cc}/u.test(name)) {
-    throw fail('ERR_NAME_INVALID', { name: shown, why: 'it has a control character' })
+    throw fail('ERR_NAME_INVALID', { name: quoted, why: 'it has a control character' })
   }
-  if (!name.isWellFormed()) throw fail('ERR_NAME_INVALID', { name: shown, why: 'it has half a surrogate pair' })
+  if (!name.isWellFormed()) throw fail('ERR_NAME_INVALID', { name: quoted, why: 'it has half a surrogate pair' })
   return name
 }
+
+/** Would `checkName` take it? */
+export const isName = (name: string): boolean =>
+  name.length > 0 && Buffer.byteLength(name) <= 255 && !/\p{Cc}/u.test(name) && name.isWellFormed()
 
 /**
  * A node name or cluster id: 1 to 64 of A-Z a-z 0-9 . _ -

@@ -122,22 +122,18 @@ export const defaultLimits: Limits = {
  * @throws ERR_OPTION  an unknown limit, or one that is not a positive whole number
  */
 export const resolveLimits = (given: Partial<Limits> = {}): Limits => {
-  for (const [key, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaultLimits, key))
-      throw fail('ERR_OPTION', { option: `limits.${key}`, why: 'there is no such limit' })
-    if (!Number.isSafeInteger(value) || (value as number) < 1) {
-      throw fail('ERR_OPTION', { option: `limits.${key}`, why: 'must be a whole number above 0' })
-    }
+  const wrong = (limit: string, why: string) => fail('ERR_OPTION', { option: `limits.${limit}`, why })
+  const set = Object.entries(given).filter(([, value]) => value !== undefined)
+  for (const [key, value] of set) {
+    if (!Object.hasOwn(defaultLimits, key)) throw wrong(key, 'there is no such limit')
+    if (!Number.isSafeInteger(value) || value < 1) throw wrong(key, 'must be a whole number above 0')
   }
-  const limits = { ...defaultLimits, ...given }
-  if (limits.suspectMs >= limits.downMs) {
-    throw fail('ERR_OPTION', { option: 'limits.suspectMs', why: `must be below downMs (${limits.downMs})` })
-  }
-  if (limits.heartbeatMs >= limits.suspectMs) {
-    throw fail('ERR_OPTION', { option: 'limits.heartbeatMs', why: `must be below suspectMs (${limits.suspectMs})` })
-  }
-  if (limits.chunkBytes + KiB > limits.frameBytesMax) {
-    throw fail('ERR_OPTION', { option: 'limits.chunkBytes', why: 'must leave 1 KiB below frameBytesMax' })
-  }
+  const limits: Limits = { ...defaultLimits, ...Object.fromEntries(set) }
+  const { heartbeatMs, suspectMs, downMs, resendMsMax, redialMsMax } = limits
+  if (suspectMs >= downMs) throw wrong('suspectMs', `must be below downMs (${downMs})`)
+  if (heartbeatMs >= suspectMs) throw wrong('heartbeatMs', `must be below suspectMs (${suspectMs})`)
+  if (limits.resendMs > resendMsMax) throw wrong('resendMs', `must not be above resendMsMax (${resendMsMax})`)
+  if (limits.redialMs > redialMsMax) throw wrong('redialMs', `must not be above redialMsMax (${redialMsMax})`)
+  if (limits.chunkBytes + KiB > limits.frameBytesMax) throw wrong('chunkBytes', 'must leave 1 KiB below frameBytesMax')
   return limits
 }

@@ -1,10 +1,24 @@
 /** pino, unless the user brings a logger of that shape. It writes to stderr: stdout belongs to the program. */
 import { destination, pino } from 'pino'
-import { fail } from './errors.js'
+import { fail, oneLine } from './errors.js'
 import type { Logger } from './ports.js'
 
-export const defaultLogger = (node: string): Logger =>
-  pino({ name: node, base: { node } }, destination({ fd: 2, sync: true }))
+export const defaultLogger = (node: string): Logger => pino({ base: { node } }, destination({ fd: 2, sync: true }))
+
+/** A logger in front of another one: what is told is one line, whatever texts of peers and users are in it. */
+export const plainLogger = (logger: Logger): Logger => ({
+  debug: (data, text) => logger.debug(plainData(data), oneLine(text)),
+  info: (data, text) => logger.info(plainData(data), oneLine(text)),
+  warn: (data, text) => logger.warn(plainData(data), oneLine(text)),
+  error: (data, text) => logger.error(plainData(data), oneLine(text)),
+})
+
+const plainData = (data: object): object => {
+  const entries = Object.entries(data)
+  const unsafe = entries.some(([, value]) => typeof value === 'string' && oneLine(value) !== value)
+  if (!unsafe) return data
+  return Object.fromEntries(entries.map(([key, value]) => [key, typeof value === 'string' ? oneLine(value) : value]))
+}
 
 /** @throws ERR_OPTION */
 export const checkLogger = (logger: unknown): Logger => {

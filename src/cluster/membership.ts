@@ -96,7 +96,7 @@ export class Membership implements Peers {
     const { peer } = link
     const { node } = this.#deps.self()
     if (this.#closed || !peer.member || peer.node === node) return false
-    const known = this.#known.get(peer.node) ?? this.#add(peer.node, peer.address)
+    const known = this.#known.get(peer.node) ?? this.#add(peer.node, peer.address, true)
     if (known === undefined) {
       link.close('ERR_LINK_LIMIT', 'too many members')
       return false
@@ -139,7 +139,7 @@ export class Membership implements Peers {
     for (const { node, incarnation, address } of members) {
       const known = this.#known.get(node)
       if (node === me || (known !== undefined && known.state.incarnation >= incarnation)) continue
-      if (known === undefined) this.#add(node, address)
+      if (known === undefined) this.#add(node, address, false)
       // Another life of one we know, or another place: the link will tell.
       else if (!this.#linked(known)) this.#keep(address)
     }
@@ -217,9 +217,10 @@ export class Membership implements Peers {
     return link !== undefined && link.peer.incarnation === known.state.incarnation
   }
 
-  #add(node: string, address: Address): Known | undefined {
+  /** @param linked  it is there itself; else somebody has told of it */
+  #add(node: string, address: Address, linked: boolean): Known | undefined {
     const { limits, clock, events } = this.#deps
-    if (this.#known.size >= limits.membersMax && !this.#makeRoom()) {
+    if (this.#known.size >= limits.membersMax && !this.#makeRoom(linked)) {
       events.emit('limit', { limit: 'membersMax', name: node, value: this.#known.size })
       return undefined
     }
@@ -229,11 +230,15 @@ export class Membership implements Peers {
     return known
   }
 
-  /** Forgets the life that has been over for longest: a verdict should be remembered as long as there is room. */
-  #makeRoom(): boolean {
+  /**
+   * Forgets the life that has been over for longest: a verdict should be remembered as long as there is room. For a
+   * member that is there, also what was only told of: hearsay must not keep it out.
+   */
+  #makeRoom(linked: boolean): boolean {
     let oldest: Known | undefined
     for (const known of this.#known.values()) {
-      const over = known.state.phase === 'dead' || known.state.phase === 'left'
+      const { phase } = known.state
+      const over = phase === 'dead' || phase === 'left' || (linked && phase === 'unknown')
       if (over && known.since < (oldest?.since ?? Number.POSITIVE_INFINITY)) oldest = known
     }
     if (oldest === undefined) return false
@@ -298,6 +303,10 @@ export class Membership implements Peers {
 
   #keep(address: Address): void {
     if (this.#closed) return
+    const { limits, events } = this.#deps
+    // Each node and each seed has one; more is hearsay about where they may be.
+    if (this.#kept.size >= limits.membersMax + this.#seeds.size && !this.#kept.has(addressText(address)))
+      return events.emit('limit', { limit: 'membersMax', name: addressText(address), value: this.#kept.size })
     this.#kept.set(addressText(address), address)
     this.#deps.links.keep(address, { joining: true })
   }

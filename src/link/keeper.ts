@@ -72,7 +72,6 @@ export class Keeper {
 
   /** A link to this address came up, whoever dialed. */
   linked(link: Link): void {
-    this.#failures = noFailures
     this.#link = link
     this.#timer?.cancel()
   }
@@ -81,8 +80,12 @@ export class Keeper {
   unlinked(link: Link): void {
     if (this.#link !== link || this.#released) return
     this.#link = undefined
+    const { clock, limits } = this.#deps
+    // Turned away after the handshake, again and again: that must not go round as fast as the network lets it.
+    if (clock.now() - link.upAt < limits.heartbeatMs) return this.#again('other')
+    this.#failures = noFailures
     // At the end of the turn: a link that replaces this one is up by then.
-    this.#deps.clock.soon(() => void this.#dial())
+    clock.soon(() => void this.#dial())
   }
 
   release(): void {

@@ -65,6 +65,9 @@ interface Live extends Rival {
   readonly waiting: ((outcome: Outcome) => void)[]
 }
 
+/** Incarnations are wall clocks, and no honest one is so far off. */
+const INCARNATION_LEAP_MS = 24 * 60 * 60 * 1_000
+
 /** What an error of a handler may be the peer's fault. */
 const wireCodes: ReadonlySet<ErrorCode> = new Set([
   'ERR_DECODE',
@@ -300,6 +303,11 @@ export class Links {
     // Two dials at once may both have wanted to learn the cluster; the other one was first, and it is not this one.
     if (peer.member && identity.cluster !== '' && identity.cluster !== peer.cluster) {
       return { type: 'refuse', code: 'ERR_WRONG_CLUSTER', reason: 'it belongs to another cluster' }
+    }
+    // It would be the highest that is ever known of the node, and keep its true lives out.
+    if (peer.incarnation > this.#deps.clock.wall() + INCARNATION_LEAP_MS) {
+      const reason = `its incarnation ${peer.incarnation} is far ahead of any clock`
+      return { type: 'refuse', code: 'ERR_WRONG_PEER', reason }
     }
     const own = identity.cluster === '' ? { ...identity, cluster: peer.cluster } : identity
     const { role, begunAt } = live.session

@@ -13,7 +13,7 @@ import type { Clock, Timer } from '../base/ports.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
 import { type Claim, type ClaimEffect, type ClaimEvent, stepClaim } from './claims.js'
 import { type Asked, type Grant, type GrantEffect, type GrantEvent, stepGrant } from './grants.js'
-import { type Ledger, RELEASED } from './ledger.js'
+import { isPlausible, type Ledger, RELEASED } from './ledger.js'
 import type { Life, Views } from './views.js'
 
 interface ClaimingDeps {
@@ -78,6 +78,8 @@ export class Claiming {
   answered(from: Life, { id, verdict, epoch, entry, reason }: MessageOf<'CLAIMED'>): void {
     const name = this.#attempts.get(id) ?? entry?.name
     if (name === undefined) return
+    const { ledger, clock } = this.#deps
+    if (verdict === 'granted' && !isPlausible(epoch, ledger.highestEpoch(name), clock.wall())) return
     if (verdict === 'granted') this.#claim(name, { type: 'granted', id, epoch, from: from.node })
     else if (this.#claims.get(name)?.home !== from.node) return
     else if (verdict === 'retry') this.#claim(name, { type: 'retry', id, reason })

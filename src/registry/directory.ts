@@ -27,6 +27,8 @@ export interface Directory {
   claim(name: string, kind: string): Promise<Entry>
   /** What this node runs, or has ended. The next line here sees it; the members are told at the end of the turn. */
   publish(entry: Entry): void
+  /** Tells them now: who answers for a name must have said before that it runs it. */
+  flush(): void
   /**
    * Live, ended (for `limits.endedMs`) or unknown: undefined. A live one may be recovering.
    */
@@ -68,6 +70,7 @@ export const memoryDirectory = (deps: { clock: Clock; self: () => Identity }): D
       return entry
     },
     publish: (entry) => put(entry, deps.self().node),
+    flush() {},
     lookup: get,
     isRecovering: () => false,
     list: (filter = {}) => [...table.rows.values()].map((row) => row.entry).filter((entry) => matches(entry, filter)),

@@ -12,7 +12,7 @@
  * and claims wait. It ends with the next change of the entry: the verdict, or a newer owner.
  */
 import type { Events } from '../base/events.js'
-import type { Identity } from '../base/ids.js'
+import { type Identity, isName } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { Peers } from '../link/peers.js'
@@ -39,6 +39,10 @@ export const RELEASED = 'released'
 export const LOST = 'lost'
 /** No honest clock is so far off. */
 const EPOCH_LEAP_MS = 24 * 60 * 60 * 1_000
+
+/** May a name be in this epoch? @param known  the highest that is known of it */
+export const isPlausible = (epoch: number, known: number, wall: number): boolean =>
+  epoch <= Math.max(known, wall) + EPOCH_LEAP_MS
 
 type Change = 'changed' | 'recovering'
 export type Watcher = (entry: Entry, before: Entry | undefined, change: Change) => void
@@ -92,6 +96,11 @@ export class Ledger {
     return [...this.#recovering].map((name) => this.get(name)).filter((entry) => entry !== undefined)
   }
 
+  #runsHere(name: string): boolean {
+    const now = this.get(name)
+    return now?.status === 'live' && this.isOwn(now)
+  }
+
   isOwn(entry: Entry): boolean {
     const { node, incarnation } = this.#deps.self()
     return entry.node === node && entry.incarnation === incarnation
@@ -108,7 +117,7 @@ export class Ledger {
 
   /** A peer knows of an epoch of this name. Believed within reason. */
   raiseFloor(epoch: number): void {
-    if (epoch <= this.#deps.clock.wall() + EPOCH_LEAP_MS) this.#table.floor = Math.max(this.#table.floor, epoch)
+    if (isPlausible(epoch, 0, this.#deps.clock.wall())) this.#table.floor = Math.max(this.#table.floor, epoch)
   }
 
   watch(watcher: Watcher): () => void {
@@ -127,7 +136,18 @@ export class Ledger {
 
   /** From a REDIRECT or a move: the teller need not be the owner. */
   learn(entry: Entry, from: string): Merged | undefined {
-    return this.#guard(entry, from) ? this.#put(entry, from) : undefined
+    return this.#mayTell(entry, from) && this.#guard(entry, from) ? this.#put(entry, from) : undefined
+  }
+
+  /** Of what lives on a live member only that member, or the one it went to, has news. The others know no more. */
+  #mayTell(entry: Entry, from: string): boolean {
+    const now = this.get(entry.name)
+    if (now?.status !== 'live' || from === entry.node || from === now.node || entry.epoch < now.epoch) return true
+    if (entry.epoch === now.epoch && entry.status === 'live' && ownerKey(entry) === ownerKey(now)) return true
+    const { peers } = this.#deps
+    if (this.isOwn(now)) this.#violation(from, 'told of a process that runs here', entry)
+    else if (!peers.isLive(now.node, now.incarnation)) return true
+    return false
   }
 
   /** From REGISTERED or SYNC. @returns undefined when it was not taken into account */
@@ -138,6 +158,8 @@ export class Ledger {
       return this.#guard(given, from.node) ? this.#put(this.#revived(given), from.node) : undefined
     }
     if (given.reason !== RECOVERING) return this.#violation(from.node, 'registered a process of another node', given)
+    const over = peers.isDead(given.node, given.incarnation)
+    if (!(over && !this.#runsHere(given.name)) && !this.#mayTell(given, from.node)) return undefined
     if (!this.#guard(given, from.node)) return undefined
     const entry = { ...given, reason: '' }
     if (peers.isLive(given.node, given.incarnation)) {
@@ -228,8 +250,12 @@ export class Ledger {
   #guard(entry: Entry, from: string): boolean {
     const { clock, limits, events } = this.#deps
     const now = this.get(entry.name)
-    if (entry.epoch > Math.max(clock.wall(), this.highestEpoch(entry.name)) + EPOCH_LEAP_MS) {
+    if (!isPlausible(entry.epoch, this.highestEpoch(entry.name), clock.wall())) {
       this.#violation(from, `named epoch ${entry.epoch}, far above any that is known`, entry)
+      return false
+    }
+    if (!isName(entry.name)) {
+      this.#violation(from, 'named a process with a name that none can have', entry)
       return false
     }
     if (entry.line > entry.epoch) {

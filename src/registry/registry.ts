@@ -9,6 +9,8 @@
  *
  * Order, on each link: what was published comes before everything that was sent later (`#send` flushes first), SYNC
  * before VIEW on a new link, the lives of the dead before the VIEW without them.
+ *
+ * G11  what this node publishes, the next line here finds; at rest every member has the same table.
  */
 import type { Events } from '../base/events.js'
 import type { Identity } from '../base/ids.js'
@@ -105,6 +107,15 @@ export class Registry implements Directory {
     if (outcome !== 'stale' && this.#ledger.get(entry.name) === entry) this.#tell(entry)
   }
 
+  flush(): void {
+    if (this.#pending.size === 0) return
+    const entries = [...this.#pending.values()]
+    this.#pending.clear()
+    for (let i = 0; i < entries.length; i += PART) {
+      this.#deps.peers.broadcast({ type: 'REGISTERED', entries: entries.slice(i, i + PART) })
+    }
+  }
+
   lookup(name: string): Entry | undefined {
     return this.#ledger.get(name)
   }
@@ -140,7 +151,7 @@ export class Registry implements Directory {
     if (this.#closed) return
     this.#listings.restart(node)
     const tell = this.#update({ type: 'members', members: this.#lives() })
-    this.#flush()
+    this.flush()
     for (const part of syncParts(this.#ledger, (life) => this.#isLive(life))) this.#deps.peers.send(node, part)
     if (tell) this.#viewChanged()
     else this.#sendView(node, true)
@@ -203,7 +214,7 @@ export class Registry implements Directory {
   /** Claims in the making fail with ERR_NODE_STOPPED. What was published is still told. */
   close(): void {
     if (this.#closed) return
-    this.#flush()
+    this.flush()
     this.#closed = true
     this.#beat?.cancel()
     this.#claiming.close()
@@ -330,27 +341,18 @@ export class Registry implements Directory {
 
   #announce(entry: Entry): void {
     this.publish(entry)
-    this.#flush()
+    this.flush()
   }
 
   #send(node: string, message: Message): void {
-    this.#flush()
+    this.flush()
     if (!this.#closed) this.#deps.peers.send(node, message)
   }
 
   #tell(entry: Entry): void {
     if (this.#closed) return
-    if (this.#pending.size === 0) this.#deps.clock.soon(() => this.#flush())
+    if (this.#pending.size === 0) this.#deps.clock.soon(() => this.flush())
     this.#pending.set(entry.name, entry)
-  }
-
-  #flush(): void {
-    if (this.#pending.size === 0) return
-    const entries = [...this.#pending.values()]
-    this.#pending.clear()
-    for (let i = 0; i < entries.length; i += PART) {
-      this.#deps.peers.broadcast({ type: 'REGISTERED', entries: entries.slice(i, i + PART) })
-    }
   }
 
   #wake(): void {

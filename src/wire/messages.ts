@@ -67,7 +67,8 @@ export const MESSAGES = {
     origin: originText,
     lane,
     line: epoch,
-    seq: uint(),
+    /** the cursor behind the last one is still a number */
+    seq: uint(Number.MAX_SAFE_INTEGER - 1),
     /** next := max(next, seq): the sender had forgotten the channel, or opens a new line */
     open: flag,
     hops: uint(255),
@@ -137,9 +138,10 @@ export const MESSAGES = {
   BEGIN: message({ name, attempt, kind: text(255), line: epoch, destination: identity, address, foreign: flag }),
   BEGUN: message({ name, attempt }),
   /** S->D */
-  COMMIT: message({ name, attempt, toIncarnation: uint(), frozenMs: uint() }),
+  /** `frozenUs`: microseconds since the freeze */
+  COMMIT: message({ name, attempt, toIncarnation: uint(), frozenUs: uint() }),
   /** D->S, and to H after a takeover */
-  ACTIVATED: message({ name, attempt, epoch, line: epoch, pauseMs: uint(), bytes: uint() }),
+  ACTIVATED: message({ name, attempt, epoch, line: epoch, pauseUs: uint(), bytes: uint() }),
   RETIRED: message({ name, attempt }),
   /** S->H and S->D */
   ABORT: message({ name, attempt }),

@@ -266,10 +266,12 @@ test('G15 attack 45: there is room for membersMax; the dead make room for the li
   hear(a, ...Array.from({ length: 100 }, (_, i) => memberOf(`ghost${i}`)))
   t.equal(membership.size().known, 4)
   t.ok(log.includes('limit membersMax'))
-  t.match(up('b').closed, 'ERR_LINK_LIMIT')
+  for (const name of ['b', 'c', 'd']) up(name)
+  t.same(membership.names(), ['a', 'b', 'c', 'd'], 'what was only told of makes room for who is there')
+  t.match(up('e').closed, 'ERR_LINK_LIMIT')
   down(a, 'left', 'bye')
-  up('b')
-  t.same(membership.names(), ['b'])
+  up('e')
+  t.same(membership.names(), ['b', 'c', 'd', 'e'])
 })
 
 test('a member that moved to another address is dialed there', async (t) => {
