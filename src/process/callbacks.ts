@@ -27,7 +27,7 @@ const handlerOf = (handlers: Handlers<unknown, unknown> | undefined, method: str
 /** What `continueWith` asked for. */
 export const proceed = (process: Process, self: SelfHandle, arg: unknown): unknown => {
   const { spec, kind } = process.kind
-  self.made = undefined
+  self.made.length = 0
   self.current = undefined
   if (spec.handleContinue !== undefined) return spec.handleContinue(self, arg)
   process.host.log.warn({ name: process.name, kind }, `${process.name} continues, and its kind has no handleContinue`)
@@ -37,7 +37,7 @@ export const proceed = (process: Process, self: SelfHandle, arg: unknown): unkno
 /** Calls the handler. What it throws is thrown. */
 export const invoke = (process: Process, self: SelfHandle, envelope: Envelope): unknown => {
   const { spec, kind } = process.kind
-  self.made = undefined
+  self.made.length = 0
   self.current = envelope.what === 'call' ? { to: envelope.from, dueAt: envelope.dueAt } : undefined
   if (envelope.what === 'info') {
     if (spec.handleInfo === undefined) {
@@ -54,8 +54,8 @@ export const invoke = (process: Process, self: SelfHandle, envelope: Envelope): 
 
 /** What a returned value means. */
 export const judge = (process: Process, self: SelfHandle, envelope: Envelope, result: unknown): Verdict => {
-  const dropped = self.made !== undefined && self.made !== result ? self.made : undefined
-  self.made = undefined
+  const dropped = self.made.find((directive) => directive !== result)
+  self.made.length = 0
   if (dropped !== undefined) {
     const error = fail('ERR_DIRECTIVE_DROPPED', { name: process.name, directive: dropped.name })
     process.host.log.error({ name: process.name, code: error.code }, error.message)
@@ -100,6 +100,13 @@ export const crashOutcome = (process: Process, error: unknown): Outcome =>
   isMobilityError(error) && error.code === 'ERR_BAD_RETURN'
     ? failure(error)
     : failure(fail('ERR_CRASHED', { name: process.name, reason: reasonOf(error) }))
+
+/** What `start` rejects with. It may have met an error of the same sort from a process that its init started. */
+export const startFailure = (name: string, error: unknown): MobilityError => {
+  const known = isMobilityError(error) && (error.code === 'ERR_START_IGNORED' || error.code === 'ERR_START_FAILED')
+  if (known && error.fields.name === name) return error
+  return fail('ERR_START_FAILED', { name, reason: reasonOf(error) }, { cause: error })
+}
 
 /** May it move there now? Anything but `true` is a reason why not. */
 export const askConsent = (

@@ -2,6 +2,7 @@
  * What a handler may hand back instead of, or around, its result. A directive acts when it is returned; one that
  * was made and not returned is ERR_DIRECTIVE_DROPPED.
  */
+import { clip, fail, shown } from '../base/errors.js'
 import { ReplyTo } from '../wire/portable.js'
 import type { Destination } from './destination.js'
 
@@ -13,9 +14,20 @@ export type ExitReason = string | { readonly shutdown: unknown } | { readonly er
 
 /** One line for logs, monitors and the registry. */
 export const exitText = (reason: ExitReason): string => {
+  if (typeof reason === 'string') return clip(reason)
+  if ('error' in reason) return clip(`crash: ${reason.error}`)
+  return clip(`shutdown: ${typeof reason.shutdown === 'string' ? reason.shutdown : shown(reason.shutdown)}`)
+}
+
+/** @throws ERR_BAD_ARGUMENT */
+export const checkReason = (reason: unknown): ExitReason => {
   if (typeof reason === 'string') return reason
-  if ('error' in reason) return `crash: ${reason.error}`
-  return `shutdown: ${typeof reason.shutdown === 'string' ? reason.shutdown : JSON.stringify(reason.shutdown)}`
+  if (typeof reason === 'object' && reason !== null) {
+    if ('shutdown' in reason) return { shutdown: reason.shutdown }
+    if ('error' in reason && typeof reason.error === 'string') return { error: reason.error }
+  }
+  const why = 'it must be a text, { shutdown: anything } or { error: text }'
+  throw fail('ERR_BAD_ARGUMENT', { what: 'The reason of a stop', why })
 }
 
 export const isCrash = (reason: ExitReason): boolean => typeof reason === 'object' && 'error' in reason
@@ -114,4 +126,4 @@ export class InitStop {
 export const ignore = (): InitIgnore => new InitIgnore()
 
 /** Returned by `init`: do not start; `start` rejects with ERR_START_FAILED and this reason. */
-export const stop = (reason: ExitReason): InitStop => new InitStop(reason)
+export const stop = (reason: ExitReason): InitStop => new InitStop(checkReason(reason))

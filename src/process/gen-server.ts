@@ -10,8 +10,9 @@
  * Legal returns of a handler: a value (the answer), a promise of one, `self.defer()`'s token (answer later), or a
  * directive: `self.stop(reason, reply)`, `self.sendMe(to)`, `self.continueWith(arg, reply)`.
  */
-import { fail } from '../base/errors.js'
-import type { AnyKind, Handlers, Kind, KindSpec } from './kind.js'
+import { fail, shown } from '../base/errors.js'
+import type { AnyKind, Kind, KindSpec } from './kind.js'
+import type { StandardSchema } from './schema.js'
 
 const CALLBACKS = [
   'init',
@@ -51,9 +52,8 @@ export const genServer = <
   S,
   A extends unknown[] = [],
   L = undefined,
-  // The defaults are what gives `self` its type; a kind that keeps them has no callable names (NamesOf).
-  C extends Handlers<S, L> = Handlers<S, L>,
-  U extends Handlers<S, L> = Handlers<S, L>,
+  C = Record<never, never>,
+  U = Record<never, never>,
 >(
   kind: string,
   spec: KindSpec<S, A, C, U, L>,
@@ -64,9 +64,10 @@ export const genServer = <
 }
 
 const checkSpec = (kind: unknown, spec: Record<string, unknown>): void => {
-  const wrong = (why: string) => fail('ERR_KIND_INVALID', { kind: String(kind), why })
+  const wrong = (why: string) => fail('ERR_KIND_INVALID', { kind: shown(kind), why })
   if (typeof kind !== 'string' || kind === '' || Buffer.byteLength(kind) > 255)
     throw wrong('its name must have 1 to 255 bytes')
+  if (/\p{Cc}/u.test(kind) || !kind.isWellFormed()) throw wrong('its name has a control character or half a character')
   if (typeof spec !== 'object' || spec === null) throw wrong('its callbacks are not an object')
   for (const key of Object.keys(spec)) if (!FIELDS.has(key)) throw wrong(`there is no callback named ${key}`)
   if (typeof spec.init !== 'function') throw wrong('it has no init')
@@ -74,18 +75,30 @@ const checkSpec = (kind: unknown, spec: Record<string, unknown>): void => {
     if (spec[key] !== undefined && typeof spec[key] !== 'function') throw wrong(`${key} is not a function`)
   }
   for (const group of ['calls', 'casts', 'upgrade']) {
-    for (const [name, handler] of Object.entries((spec[group] ?? {}) as object)) {
-      if (typeof handler !== 'function') throw wrong(`${group}.${name} is not a function`)
-      if (group !== 'upgrade' && name === 'then') throw wrong('a call or cast named then would make its ref a promise')
-    }
+    const why = wrongGroup(group, spec[group] ?? {})
+    if (why !== undefined) throw wrong(why)
   }
   const version = spec.version ?? 1
   if (!Number.isSafeInteger(version) || (version as number) < 1) throw wrong('its version is not a whole number from 1')
-  for (const key of ['shutdownMs', 'mailboxMax']) {
-    const value = spec[key]
-    if (value !== undefined && (!Number.isSafeInteger(value) || (value as number) < 0))
-      throw wrong(`${key} is not a whole number`)
+  for (const [key, least] of Object.entries({ shutdownMs: 0, mailboxMax: 1 })) {
+    const value = spec[key] ?? least
+    if (!Number.isSafeInteger(value) || (value as number) < least)
+      throw wrong(`${key} is not a whole number from ${least}`)
   }
+  if (!['undefined', 'boolean'].includes(typeof spec.trapExit)) throw wrong('trapExit is not a boolean')
+  const { schema } = spec as { schema?: Partial<StandardSchema> | null }
+  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function')
+    throw wrong('schema is not a Standard Schema')
+}
+
+const wrongGroup = (group: string, handlers: unknown): string | undefined => {
+  if (typeof handlers !== 'object' || handlers === null) return `${group} is not an object`
+  for (const [name, handler] of Object.entries(handlers)) {
+    if (typeof handler !== 'function') return `${group}.${name} is not a function`
+    if (group !== 'upgrade' && name === 'then') return 'a call or cast named then would make its ref a promise'
+    if (group === 'upgrade' && !/^[1-9]\d*$/.test(name)) return `upgrade.${name} is not a version`
+  }
+  return undefined
 }
 
 /** The oldest version of a state that this kind can read: each step up to `version` must be there. */

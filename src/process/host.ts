@@ -69,7 +69,6 @@ export interface Process {
   readonly whenEnded: Promise<string>
   /** @returns false when the mailbox is full: the sender keeps the message */
   put(envelope: Envelope): boolean
-  putSelf(envelope: Extract<Envelope, { what: 'cast' | 'info' }>): Promise<void>
   setTimer(ms: number, message: unknown): number
   /** stop, sendMe and freeze go ahead of the mailbox. */
   system(message: SystemMessage): void

@@ -26,7 +26,7 @@ export type InitResult<S> = S | InitIgnore | InitStop
 export type Handlers<S, L> = Readonly<Record<string, (self: Self<S, L>, ...args: never[]) => unknown>>
 
 /** The callbacks of a kind. Only `init` must be there. */
-export interface KindSpec<S, A extends unknown[], C extends Handlers<S, L>, U extends Handlers<S, L>, L> {
+export interface KindSpec<S, A extends unknown[], C, U, L> {
   /** Of the state's shape, a whole number from 1. Default 1. Raise it with each change of the shape. */
   readonly version?: number
   /** Makes the state: plain data, the one thing a process owns. */
@@ -36,8 +36,8 @@ export interface KindSpec<S, A extends unknown[], C extends Handlers<S, L>, U ex
    * before `calls`, so that they infer it.
    */
   readonly attach?: (self: Self<S, undefined>) => Awaitable<L>
-  readonly calls?: C
-  readonly casts?: U
+  readonly calls?: C & Handlers<S, L>
+  readonly casts?: U & Handlers<S, L>
   /** After init and after a restart, never after a move. May return `self.continueWith(arg)`. */
   readonly onStart?: (self: Self<S, L>) => unknown
   readonly handleContinue?: (self: Self<S, L>, arg: unknown) => unknown

@@ -1,11 +1,13 @@
 /**
  * Who runs next on this node: a queue of processes with work. It drains in a microtask, so an idle node answers in the
- * same turn, and hands the event loop back after `CALLBACKS_PER_TURN`, so sockets and timers never starve.
+ * same turn, and hands the event loop back after a while, so that sockets and timers never starve.
  */
 import type { Clock } from '../base/ports.js'
 
-/** A callback costs about a microsecond of ours: 1,000 hold the loop for about a millisecond. */
+/** Callbacks in one turn of the event loop: at most so many, for at most so long. The clock is asked now and then. */
 const CALLBACKS_PER_TURN = 1_000
+const TURN_MS = 2
+const CALLBACKS_PER_LOOK = 16
 
 export interface Runnable {
   /** Runs one message, if it can. @returns whether it wants to run again at once */
@@ -17,6 +19,7 @@ export class Scheduler {
   #queue: Runnable[] = []
   #armed = false
   #spent = 0
+  #turnEndsAt = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -30,7 +33,10 @@ export class Scheduler {
   #arm(): void {
     this.#armed = true
     if (this.#spent >= CALLBACKS_PER_TURN) return
-    if (this.#spent === 0) this.#clock.soon(() => this.#newTurn())
+    if (this.#spent === 0) {
+      this.#turnEndsAt = this.#clock.now() + TURN_MS
+      this.#clock.soon(() => this.#newTurn())
+    }
     queueMicrotask(() => this.#drain())
   }
 
@@ -42,11 +48,11 @@ export class Scheduler {
   }
 
   #drain(): void {
-    while (this.#queue.length > 0 && this.#spent < CALLBACKS_PER_TURN) {
+    while (this.#queue.length > 0 && this.#mayRun()) {
       const batch = this.#queue
       this.#queue = []
       for (let i = 0; i < batch.length; i += 1) {
-        if (this.#spent >= CALLBACKS_PER_TURN) {
+        if (!this.#mayRun()) {
           this.#queue = [...batch.slice(i), ...this.#queue]
           return
         }
@@ -56,5 +62,12 @@ export class Scheduler {
       }
     }
     this.#armed = this.#spent >= CALLBACKS_PER_TURN
+  }
+
+  /** Out of time is the same as out of callbacks. */
+  #mayRun(): boolean {
+    const look = this.#spent % CALLBACKS_PER_LOOK === CALLBACKS_PER_LOOK - 1
+    if (look && this.#clock.now() >= this.#turnEndsAt) this.#spent = CALLBACKS_PER_TURN
+    return this.#spent < CALLBACKS_PER_TURN
   }
 }

@@ -1,10 +1,12 @@
 /** The `self` of one process on one node. Dies with the copy: a handler that runs on finds ERR_STALE. */
 import { fail } from '../base/errors.js'
+import { checkName } from '../base/ids.js'
 import type { Logger } from '../base/ports.js'
 import { ReplyTo } from '../wire/portable.js'
 import type { Destination } from './destination.js'
 import {
   ContinueDirective,
+  checkReason,
   type Deferred,
   type Directive,
   type ExitReason,
@@ -17,6 +19,7 @@ import type { OpenCall } from './image.js'
 import type { AnyKind, MonitorId, Ref, Self, TimerId } from './kind.js'
 import { type CallId, callKey } from './mailbox.js'
 import { success } from './outcome.js'
+import { postToSelf } from './own-post.js'
 import { makeRef, type RefPort } from './ref.js'
 
 export class SelfHandle implements Self<unknown, never> {
@@ -24,8 +27,8 @@ export class SelfHandle implements Self<unknown, never> {
   readonly #outlet: RefPort
   readonly #abort = new AbortController()
   #stale: string | undefined
-  /** The directive made in the running callback, to find one that is not returned. */
-  made: Directive | undefined
+  /** The directives made in the running callback, to find one that is not returned. */
+  readonly made: Directive[] = []
   /** The call whose handler runs, for `defer`. */
   current: OpenCall | undefined
 
@@ -81,7 +84,7 @@ export class SelfHandle implements Self<unknown, never> {
   }
 
   ref<K extends AnyKind>(kindOrName: K | string, name?: string): Ref<K> {
-    return makeRef<K>(typeof kindOrName === 'string' ? kindOrName : (name ?? ''), this.#guarded())
+    return makeRef<K>(checkName(typeof kindOrName === 'string' ? kindOrName : name), this.#guarded())
   }
 
   call(name: string, method: string, ...args: unknown[]): Promise<unknown> {
@@ -137,7 +140,7 @@ export class SelfHandle implements Self<unknown, never> {
 
   stop<T>(reason: ExitReason, reply?: T): StopDirective<T> {
     this.#check()
-    return this.#make(new StopDirective<T>(reason, reply as T))
+    return this.#make(new StopDirective<T>(checkReason(reason), reply as T))
   }
 
   sendMe(to: Destination, options: MoveOptions = {}): MoveDirective {
@@ -154,7 +157,7 @@ export class SelfHandle implements Self<unknown, never> {
   }
 
   #make<D extends Directive>(directive: D): D {
-    this.made = directive
+    this.made.push(directive)
     return directive
   }
 
@@ -168,9 +171,16 @@ export class SelfHandle implements Self<unknown, never> {
         return outlet.call(name, method, args, options)
       },
       cast: (name, method, args) =>
-        check().name === name ? check().putSelf({ what: 'cast', method, args }) : outlet.cast(name, method, args),
+        handled(() => {
+          const process = check()
+          if (process.name === name) return postToSelf(process, { what: 'cast', method, args })
+          return outlet.cast(name, method, args)
+        }),
       send: (name, message) =>
-        check().name === name ? check().putSelf({ what: 'info', message }) : outlet.send(name, message),
+        handled(() => {
+          const process = check()
+          return process.name === name ? postToSelf(process, { what: 'info', message }) : outlet.send(name, message)
+        }),
       sendMe: async (name, to, options) => {
         if (check().name === name) throw fail('ERR_CALLING_SELF', { name })
         return outlet.sendMe(name, to, options)
@@ -184,5 +194,16 @@ export class SelfHandle implements Self<unknown, never> {
         return outlet.monitor(name)
       },
     }
+  }
+}
+
+/** A cast of a stale handle fails like any other: not awaiting it never ends Node. */
+const handled = (cast: () => Promise<void>): Promise<void> => {
+  try {
+    return cast()
+  } catch (error) {
+    const failed = Promise.reject(error)
+    failed.catch(() => {})
+    return failed
   }
 }

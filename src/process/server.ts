@@ -15,10 +15,19 @@
 import { types } from 'node:util'
 import { fail, type MobilityError, reasonOf } from '../base/errors.js'
 import { invariant } from '../base/invariant.js'
-import { frameValueLimits } from '../wire/codec.js'
+import { frameValueLimits, stateValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
 import { Attachment } from './attachment.js'
-import { askConsent, crashOutcome, invoke, judge, judgeThrow, type Verdict } from './callbacks.js'
+import {
+  askConsent,
+  crashOutcome,
+  invoke,
+  judge,
+  judgeThrow,
+  proceed,
+  startFailure,
+  type Verdict,
+} from './callbacks.js'
 import type { Destination } from './destination.js'
 import { type ExitReason, exitText, InitIgnore, InitStop, isCrash } from './directives.js'
 import { farewell } from './farewell.js'
@@ -112,26 +121,31 @@ export class ServerProcess implements Process, Runnable {
    */
   async start(): Promise<void> {
     try {
-      const made = await this.kind.spec.init(...this.args)
+      // A copy: what init does to them must not reach a restart.
+      const args = copyPortable(this.args, 'args', stateValueLimits(this.host.limits)).copy as unknown[]
+      const made = await this.kind.spec.init(...args)
       if (made instanceof InitIgnore) throw fail('ERR_START_IGNORED', { name: this.name })
       if (made instanceof InitStop) throw fail('ERR_START_FAILED', { name: this.name, reason: exitText(made.reason) })
+      await this.#stillStarts()
       this.state = made
       await this.#attachment.attach()
+      await this.#stillStarts()
       const first = await this.kind.spec.onStart?.(this.#self)
-      // killed, or stopped by the node, while it started
-      if (this.phase !== 'starting') throw fail('ERR_START_FAILED', { name: this.name, reason: await this.whenEnded })
+      await this.#stillStarts()
       this.phase = 'running'
       this.#conclude(undefined, judge(this, this.#self, { what: 'info', message: undefined }, first))
       this.wake()
     } catch (error) {
-      const known = (error as { code?: unknown } | undefined)?.code
-      const wrapped =
-        known === 'ERR_START_IGNORED' || known === 'ERR_START_FAILED'
-          ? (error as Error)
-          : fail('ERR_START_FAILED', { name: this.name, reason: reasonOf(error) }, { cause: error })
-      if (this.phase === 'starting') this.#close(known === 'ERR_START_IGNORED' ? 'ignored' : 'start failed')
-      throw wrapped
+      const failed = startFailure(this.name, error)
+      if (this.phase === 'starting') await this.#attachment.detach()
+      if (this.phase === 'starting') this.#close(failed.code === 'ERR_START_IGNORED' ? 'ignored' : 'start failed')
+      throw failed
     }
+  }
+
+  /** It may have been killed, or stopped by the node, meanwhile. */
+  async #stillStarts(): Promise<void> {
+    if (this.phase !== 'starting') throw fail('ERR_START_FAILED', { name: this.name, reason: await this.whenEnded })
   }
 
   /** Ends it in order: terminate, detach, answers. Only from the loop, where no handler runs; others send `stop`. */
@@ -182,8 +196,12 @@ export class ServerProcess implements Process, Runnable {
     if (message.what !== 'freeze' && message.from !== undefined) {
       this.open.set(callKey(message.from), { to: message.from, dueAt: Number.POSITIVE_INFINITY })
     }
+    // Only its freeze waits for the handler that runs, and no longer than the move may take.
+    if (message.what === 'sendMe') return this.host.move(this, message.to, message.options, message.from)
     this.mailbox.system(message)
-    this.wake()
+    // It may have waited for the end of a move, and the process has ended meanwhile.
+    if (this.phase === 'ended') farewell(this, 'it had ended already')
+    else this.wake()
   }
 
   /** Runs when it can: called after whatever may have made it able to. */
@@ -212,8 +230,7 @@ export class ServerProcess implements Process, Runnable {
     const next = this.mailbox.next
     if (next !== undefined) {
       this.mailbox.next = undefined
-      const { handleContinue } = this.kind.spec
-      return this.#run({ what: 'info', message: next.arg }, () => handleContinue?.(this.#self, next.arg))
+      return this.#run({ what: 'info', message: next.arg }, () => proceed(this, this.#self, next.arg))
     }
     const envelope = this.mailbox.take()
     if (envelope === undefined) return
@@ -262,7 +279,7 @@ export class ServerProcess implements Process, Runnable {
         if (call !== undefined) this.open.set(callKey(call), { to: call, dueAt: dueAt ?? Number.POSITIVE_INFINITY })
         return this.host.move(this, directive.to, directive.options, call)
       }
-      if (call !== undefined) this.answer(call, success(directive.reply), dueAt)
+      if (call !== undefined && verdict.outcome !== undefined) this.answer(call, verdict.outcome, dueAt)
       if (directive.name === 'continueWith') this.mailbox.next = { arg: directive.arg }
       else void this.end(directive.reason)
     }
@@ -270,8 +287,7 @@ export class ServerProcess implements Process, Runnable {
 
   #runSystem(message: SystemMessage): void {
     if (message.what === 'stop') return void this.end(message.reason, message.from === undefined ? [] : [message.from])
-    if (message.what === 'sendMe') return this.host.move(this, message.to, message.options, message.from)
-    this.#freeze(message.to, message.frozen)
+    if (message.what === 'freeze') this.#freeze(message.to, message.frozen)
   }
 
   /** Answers a call that was taken here. */
@@ -294,28 +310,7 @@ export class ServerProcess implements Process, Runnable {
   }
 
   setTimer(ms: number, message: unknown): number {
-    return this.timers.set(ms, this.#copy(message, 'message'))
-  }
-
-  /** A message to itself: into the mailbox, no channel. */
-  async putSelf(envelope: Extract<Envelope, { what: 'cast' | 'info' }>): Promise<void> {
-    const own: Envelope =
-      envelope.what === 'cast'
-        ? { ...envelope, args: this.#copy(envelope.args, 'args') as unknown[] }
-        : { what: 'info', message: this.#copy(envelope.message, 'message') }
-    if (this.put(own)) return
-    const limit = this.kind.spec.mailboxMax ?? this.host.limits.mailboxMax
-    throw fail('ERR_OVERLOAD', {
-      what: 'A message to itself',
-      name: this.name,
-      limit,
-      unit: 'messages',
-      option: 'mailboxMax',
-    })
-  }
-
-  #copy(value: unknown, root: string): unknown {
-    return copyPortable(value, root, frameValueLimits(this.host.limits)).copy
+    return this.timers.set(ms, copyPortable(message, 'message', frameValueLimits(this.host.limits)).copy)
   }
 
   /** News about a name that may be watched. */
@@ -329,7 +324,9 @@ export class ServerProcess implements Process, Runnable {
   #freeze(to: Destination, frozen: (error?: unknown) => void): void {
     const decide = (refusal: MobilityError | undefined): void => {
       this.#busy = false
-      const ends = this.phase === 'running' ? undefined : fail('ERR_STOPPED', { name: this.name, reason: 'it ends' })
+      // A stop that was taken must not be left behind in a copy that moves away.
+      const stays = this.phase === 'running' && !this.mailbox.systemMessages().some(({ what }) => what === 'stop')
+      const ends = stays ? undefined : fail('ERR_STOPPED', { name: this.name, reason: 'it ends' })
       if (ends === undefined && refusal === undefined) {
         this.phase = 'frozen'
         this.timers.stop()
