@@ -133,11 +133,20 @@ export class Channel {
   // ---- deadlines
 
   #watchDeadline(out: Outgoing): void {
-    if (out.dueAt === Number.POSITIVE_INFINITY) return
+    if (out.dueAt === Number.POSITIVE_INFINITY) return this.#watchWay(out)
     this.#timers.set(
       out,
       this.#deps.clock.after(Math.max(0, out.dueAt - this.#deps.clock.now()), () => this.#late(out)),
     )
+  }
+
+  /** A move or a stop takes its time; but when the way there is known to be broken, its caller hears of it (G10). */
+  #watchWay(out: Outgoing): void {
+    const look = (): void => {
+      if (this.#deps.courier.lateBecause(this.name) === undefined) this.#watchWay(out)
+      else this.#late(out)
+    }
+    this.#timers.set(out, this.#deps.clock.after(this.#deps.limits.callTimeoutMs, look))
   }
 
   #late(out: Outgoing): void {
@@ -223,7 +232,9 @@ export class Channel {
     const before = this.#state
     const { state, effects } = stepSender(before, event, this.#deps.limits)
     this.#state = state
-    if (state.base > before.base || state.line !== before.line) this.#progressAt = this.#deps.clock.now()
+    // What sets out now, alone or anew on another path, has its full time until it is sent again.
+    const setsOut = event.type === 'route' || tickAfter(before) === undefined
+    if (setsOut || state.base > before.base || state.line !== before.line) this.#progressAt = this.#deps.clock.now()
     for (const effect of effects) this.#perform(effect, reason)
     this.#armTick()
   }

@@ -17,6 +17,16 @@ const ENVELOPE_BYTES = 1_024
 /** An idle channel is forgotten after this; a new one opens above every number this life has used. */
 const IDLE_MS = 60_000
 
+/** No wait is longer: a move, which has its own limits, waits for ever. */
+const LONGEST_MS = 24 * 60 * 60_000
+
+/** The body of a call is [method, args], and its sender knows only the arguments. */
+const argumentsOf = (error: MobilityError): MobilityError => {
+  const { path } = error.fields
+  if (error.code !== 'ERR_NOT_PORTABLE' || typeof path !== 'string') return error
+  return fail(error.code, { ...error.fields, path: path.replace(/^message\[1\]/, 'args') })
+}
+
 interface SendOptions {
   readonly lane?: Lane
   readonly timeoutMs: number
@@ -25,11 +35,16 @@ interface SendOptions {
   readonly label: string
 }
 
+interface Held {
+  submit(): void
+  fail(error: MobilityError): void
+}
+
 export class Channels {
   readonly #deps: ChannelDeps
   readonly #channels = new Map<string, Channel>()
   /** Sends of a moved-in process that must wait until its old node has flushed what was sent there. */
-  readonly #holds = new Map<Process, Map<string, Array<() => void>>>()
+  readonly #holds = new Map<Process, Map<string, Set<Held>>>()
   #flushes: Array<{ owner: Process; name: string; flushed: (name: string) => void }> = []
   /** Highest number used by any channel that was forgotten, plus one. */
   #floor = 1
@@ -65,15 +80,19 @@ export class Channels {
 
   #send(name: string, what: Outgoing['what'], body: unknown, options: SendOptions, settle: Outgoing['settle']): void {
     const { limits, clock, courier } = this.#deps
-    if (this.#closed !== undefined) return settle({ error: fail('ERR_NODE_STOPPED', { node: this.#closed }) })
+    // One turn later: whoever tries again in a loop of promises must not keep the answer from coming in.
+    const refuse = (error: MobilityError): void => clock.soon(() => settle({ error }))
+    if (this.#closed !== undefined) return refuse(fail('ERR_NODE_STOPPED', { node: this.#closed }))
     if (options.signal?.aborted === true)
-      return settle({ error: fail('ERR_ABORTED', { what: options.label }, { executed: 'no' }) })
+      return refuse(fail('ERR_ABORTED', { what: options.label }, { executed: 'no' }))
     const copied = this.#copy(what, body, options.label)
-    if ('error' in copied) return settle(copied)
-    const route = courier.route(name)
-    if (route.type !== 'there') return settle({ error: fail('ERR_NO_PROCESS', { name }) })
+    if ('error' in copied) return refuse(copied.error)
+    if (courier.route(name).type !== 'there') return refuse(fail('ERR_NO_PROCESS', { name }))
     const dueAt = clock.now() + options.timeoutMs
-    const { owner, label, timeoutMs } = options
+    const { owner, label, timeoutMs, signal } = options
+    const channel = this.#open(name, options.lane ?? 0)
+    const aborted = (executed: 'no' | 'maybe') => fail('ERR_ABORTED', { what: label }, { executed })
+    const abort = (): void => (held?.has(waiting) === true ? waiting.fail(aborted('no')) : channel.giveUp(out, aborted))
     const out: Outgoing = {
       what,
       label,
@@ -82,37 +101,44 @@ export class Channels {
       dueAt,
       timeoutMs,
       owner,
-      settle,
+      settle: (fate) => {
+        // A signal may outlive its calls by far.
+        signal?.removeEventListener('abort', abort)
+        settle(fate)
+      },
     }
-    const channel = this.#open(name, options.lane ?? 0)
-    this.#abortable(channel, out, options.signal)
+    signal?.addEventListener('abort', abort)
     const held = owner === undefined ? undefined : this.#holds.get(owner)?.get(name)
-    if (held === undefined) channel.submit(out)
-    else held.push(() => channel.submit(out))
+    if (held === undefined) return channel.submit(out)
+    // Its time runs while it is held, too (G9).
+    const late = (): void => waiting.fail(fail('ERR_TIMEOUT', { what: label, ms: timeoutMs }, { executed: 'no' }))
+    const timer = clock.after(Math.min(timeoutMs, LONGEST_MS), late)
+    const waiting: Held = {
+      submit: () => {
+        timer.cancel()
+        channel.submit(out)
+      },
+      fail: (error) => {
+        timer.cancel()
+        held.delete(waiting)
+        out.settle({ error })
+      },
+    }
+    held.add(waiting)
   }
 
   #copy(what: string, body: unknown, label: string): { copy: unknown; bytes: number } | { error: MobilityError } {
     const { limits } = this.#deps
     try {
-      const copied = copyPortable(body, what === 'info' ? 'message' : 'args', frameValueLimits(limits))
+      const copied = copyPortable(body, 'message', frameValueLimits(limits))
       const limit = limits.frameBytesMax - ENVELOPE_BYTES
       // The estimate is not exact: only near the limit it is worth knowing better.
       const bytes = copied.bytes * 2 < limit ? copied.bytes : Load.of(copied.copy, limits).bytes().length
       if (bytes <= limit) return { copy: copied.copy, bytes }
       return { error: fail('ERR_FRAME_TOO_LARGE', { bytes, limit, what: label }) }
     } catch (error) {
-      return { error: error as MobilityError }
+      return { error: what === 'info' ? (error as MobilityError) : argumentsOf(error as MobilityError) }
     }
-  }
-
-  #abortable(channel: Channel, out: Outgoing, signal: AbortSignal | undefined): void {
-    signal?.addEventListener(
-      'abort',
-      () => channel.giveUp(out, (executed) => fail('ERR_ABORTED', { what: out.label }, { executed })),
-      {
-        once: true,
-      },
-    )
   }
 
   #open(name: string, lane: Lane): Channel {
@@ -157,7 +183,7 @@ export class Channels {
 
   /** Holds the process's sends to these names until `release`. */
   hold(owner: Process, names: readonly string[]): void {
-    if (names.length > 0) this.#holds.set(owner, new Map(names.map((name) => [name, []])))
+    if (names.length > 0) this.#holds.set(owner, new Map(names.map((name) => [name, new Set()])))
   }
 
   holds(owner: Process): boolean {
@@ -170,9 +196,11 @@ export class Channels {
     for (const [target, sends] of held ?? []) {
       if (name !== undefined && target !== name) continue
       held?.delete(target)
-      for (const send of sends) send()
+      if (held?.size === 0) this.#holds.delete(owner)
+      for (const send of sends) send.submit()
+      // It may have moved on meanwhile, and its next node waits for this one.
+      this.#released(target)
     }
-    if (held?.size === 0) this.#holds.delete(owner)
   }
 
   /** Calls `flushed` for each name, once nothing of `owner` to it is unacknowledged any more. */
@@ -207,6 +235,8 @@ export class Channels {
       channel.close((executed) => fail('ERR_NODE_STOPPED', { node }, { executed }))
     }
     this.#channels.clear()
+    const held = [...this.#holds.values()].flatMap((byName) => [...byName.values()].flatMap((sends) => [...sends]))
+    for (const send of held) send.fail(fail('ERR_NODE_STOPPED', { node }, { executed: 'no' }))
     this.#holds.clear()
   }
 }

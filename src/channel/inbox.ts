@@ -12,7 +12,7 @@ import { type Origin, parseOrigin } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
 import type { Destination } from '../process/destination.js'
-import type { ExitReason, MoveOptions } from '../process/directives.js'
+import { checkReason, type MoveOptions } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { Cursor } from '../process/image.js'
 import type { CallId, Lane } from '../process/mailbox.js'
@@ -51,6 +51,8 @@ export class Inbox {
   /** Senders whose messages a frozen or inert copy dropped. */
   readonly #dropped = new Map<string, Set<Origin>>()
   #acks = new Map<string, PendingAck>()
+  /** Dead senders that still have cursors here, and when a sweep first saw them dead. */
+  #deadSince = new Map<string, number>()
 
   constructor(deps: InboxDeps) {
     this.#deps = deps
@@ -131,9 +133,9 @@ export class Inbox {
   #system(process: Process, from: CallId, body: unknown): boolean {
     const [method, args] = Array.isArray(body) ? (body as [unknown, unknown]) : []
     const [first, second] = Array.isArray(args) ? (args as unknown[]) : []
+    const reason = method === 'stop' ? checkReason(first) : ''
     // A confirmed stop must stay one: until then the frozen copy at the source could still be woken.
-    if (method === 'stop')
-      this.#deps.whenSettled(process, () => process.system({ what: 'stop', from, reason: first as ExitReason }))
+    if (method === 'stop') this.#deps.whenSettled(process, () => process.system({ what: 'stop', from, reason }))
     else if (method === 'sendMe')
       process.system({ what: 'sendMe', from, to: first as Destination, options: (second ?? {}) as MoveOptions })
     else throw new Error('it is not a system message')
@@ -184,19 +186,31 @@ export class Inbox {
     this.#ended.set(process.name, { epoch, line, reason, cursors, at: this.#deps.clock.now() })
   }
 
-  /** Forgets ended lives after endedMs, and cursors of senders that are dead. */
+  /**
+   * Forgets ended lives after endedMs, and the cursors of senders that have been dead for the relay age: until then a
+   * gateway may still bring what they had sent.
+   */
   sweep(
     processes: readonly Process[],
     isDead: (origin: { cluster: string; node: string; incarnation: number }) => boolean,
   ): void {
-    const before = this.#deps.clock.now() - this.#deps.limits.endedMs
-    for (const [name, life] of this.#ended) if (life.at < before) this.#ended.delete(name)
+    const now = this.#deps.clock.now()
+    const { endedMs, relayAgeMs } = this.#deps.limits
+    for (const [name, life] of this.#ended) if (life.at < now - endedMs) this.#ended.delete(name)
+    const dead = new Map<string, number>()
     for (const process of processes) {
       if (!process.accepting) continue
-      for (const [key, cursor] of process.cursors) {
+      // Calls that were deferred and never answered: their callers have given up.
+      for (const [key, { dueAt }] of process.open) if (dueAt < now - relayAgeMs) process.open.delete(key)
+      for (const [key, { incarnation }] of process.cursors) {
         const [cluster = '', node = ''] = key.slice(0, key.lastIndexOf('|')).split('/')
-        if (isDead({ cluster, node, incarnation: cursor.incarnation })) process.cursors.delete(key)
+        if (!isDead({ cluster, node, incarnation })) continue
+        const life = `${cluster}/${node}/${incarnation}`
+        const since = this.#deadSince.get(life) ?? now
+        if (now - since >= relayAgeMs) process.cursors.delete(key)
+        dead.set(life, since)
       }
     }
+    this.#deadSince = dead
   }
 }

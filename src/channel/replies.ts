@@ -3,6 +3,7 @@
  * sent again meanwhile, under the epoch that the process then has (G9).
  */
 import { fail, isMobilityError } from '../base/errors.js'
+import type { Events } from '../base/events.js'
 import type { Origin } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
@@ -14,10 +15,13 @@ import { encodeValue, frameValueLimits } from '../wire/codec.js'
 
 /** An answer outlives its call's deadline by this: the caller may be a resend away. */
 const GRACE_MS = 5_000
+/** Bytes of answers that one process keeps, in write queues: 64 MiB. Their number: as many as wait in a mailbox. */
+const KEPT_QUEUES = 16
 
 interface RepliesDeps {
   readonly clock: Clock
   readonly limits: Limits
+  readonly events: Events
   /** Puts a reply on the path to its caller, if there is one. */
   readonly post: (process: Process, reply: KeptReply) => void
   readonly isDead: (origin: Origin) => boolean
@@ -31,6 +35,8 @@ interface Resending {
 export class Replies {
   readonly #deps: RepliesDeps
   readonly #resending = new Map<Process, Resending>()
+  /** At most what each process keeps, in bytes. */
+  readonly #keptBytes = new WeakMap<Process, number>()
 
   constructor(deps: RepliesDeps) {
     this.#deps = deps
@@ -42,10 +48,34 @@ export class Replies {
 
   /** Sends the answer and keeps it. One that cannot travel becomes an error that can. */
   send(process: Process, to: CallId, outcome: Outcome, dueAt: number): void {
-    const reply: KeptReply = { to, body: this.#encode(process, outcome), dueAt: dueAt + GRACE_MS }
+    const { clock, limits } = this.#deps
+    // A caller that waits for ever (a move, a stop) may be silent for ever: of another cluster nobody calls it dead.
+    const until = dueAt === Number.POSITIVE_INFINITY ? clock.now() + limits.endedMs : dueAt + GRACE_MS
+    const reply: KeptReply = { to, body: this.#encode(process, outcome), dueAt: until }
+    this.#makeRoom(process, reply)
     process.replies.set(callKey(to), reply)
     this.#deps.post(process, reply)
     this.#arm(process)
+  }
+
+  /** A caller that acknowledges none loses its oldest (G15); those of others stay. */
+  #makeRoom(process: Process, { to, body }: KeptReply): void {
+    const { limits, events } = this.#deps
+    const bytesMax = KEPT_QUEUES * limits.writeQueueBytesMax
+    let bytes = (this.#keptBytes.get(process) ?? 0) + body.length
+    // Counted up, never down: when it is too much it is counted anew.
+    if (bytes > bytesMax)
+      bytes = [...process.replies.values()].reduce((sum, kept) => sum + kept.body.length, body.length)
+    let count = process.replies.size + 1
+    for (const [key, kept] of process.replies) {
+      if (count <= limits.mailboxMax && bytes <= bytesMax) break
+      if (kept.to.origin !== to.origin) continue
+      process.replies.delete(key)
+      count -= 1
+      bytes -= kept.body.length
+      events.emit('limit', { limit: 'mailboxMax', name: process.name, value: count })
+    }
+    this.#keptBytes.set(process, bytes)
   }
 
   #encode(process: Process, outcome: Outcome): Buffer {

@@ -3,15 +3,38 @@
  * attempts that will never run here.
  */
 import { fail, type MobilityError } from '../base/errors.js'
-import { type Attempt, compareAttempts } from '../base/ids.js'
+import { type Attempt, addressText, compareAttempts, isName } from '../base/ids.js'
 import type { Link } from '../link/link.js'
 import { oldestReadable } from '../process/gen-server.js'
-import type { MessageOf } from '../wire/messages.js'
+import { isPlausible } from '../registry/ledger.js'
+import type { Entry, MessageOf } from '../wire/messages.js'
 import type { MoveContext } from './context.js'
+
+/** Where an attempt was made. */
+interface Source {
+  readonly cluster: string
+  readonly node?: string
+}
+
+const keyOf = ({ cluster, node }: Source, name: string): string => `${cluster}/${node ?? ''} ${name}`
+
+const outgrown = (entry: Entry | undefined, { epoch }: Attempt): boolean =>
+  entry?.status === 'live' && entry.epoch > epoch
+
+/** Does this member run the name, in this very epoch? Its registration stands before its moves on the link. */
+export const isOwner = ({ peer }: Link, { status, node, incarnation, epoch, via }: Entry, attempt: Attempt): boolean =>
+  status === 'live' &&
+  via === undefined &&
+  node === peer.node &&
+  incarnation === peer.incarnation &&
+  epoch === attempt.epoch
 
 export class Admission {
   readonly #context: MoveContext
-  /** The newest burned attempt of a name: it and all before it are never prepared, and never run. */
+  /**
+   * By who may have made them and the name, the newest burned attempt: it and all before it are never prepared, and
+   * never run. The word of one node burns nothing of another one's.
+   */
   readonly #burned = new Map<string, { readonly attempt: Attempt; readonly at: number }>()
 
   constructor(context: MoveContext) {
@@ -22,19 +45,38 @@ export class Admission {
     return this.#burned.size
   }
 
-  burn(name: string, attempt: Attempt): void {
-    if (!this.isBurned(name, attempt)) this.#burned.set(name, { attempt, at: this.#context.clock.now() })
+  /** @param by  its source; without a node: whichever of that cluster. @returns false when there is no room for it */
+  burn(by: Source, name: string, attempt: Attempt): boolean {
+    if (this.isBurned(by, name, attempt)) return true
+    const key = keyOf(by, name)
+    const { clock, limits, events } = this.#context
+    if (!this.#burned.has(key) && this.#burned.size >= limits.registryEntriesMax) {
+      events.emit('limit', { limit: 'registryEntriesMax', name, value: this.#burned.size })
+      return false
+    }
+    this.#burned.set(key, { attempt, at: clock.now() })
+    return true
   }
 
-  isBurned(name: string, attempt: Attempt): boolean {
-    const burned = this.#burned.get(name)
-    return burned !== undefined && compareAttempts(attempt, burned.attempt) <= 0
-  }
-
-  /** The name is known here as delegated, and this is that process on its way home. */
-  isReturning({ name, attempt }: MessageOf<'PREPARE'>): boolean {
+  /** The same for one that this peer has asked for: what is not its own needs no burning, for it is never prepared. */
+  burnFor(link: Link, name: string, attempt: Attempt): boolean {
     const entry = this.#context.directory.lookup(name)
-    return entry?.status === 'live' && entry.via !== undefined && entry.epoch <= attempt.epoch
+    if (link.peer.member && (entry === undefined || !isOwner(link, entry, attempt))) return true
+    return this.burn(link.peer, name, attempt)
+  }
+
+  isBurned(by: Source, name: string, attempt: Attempt): boolean {
+    return [by, { cluster: by.cluster }].some((source) => {
+      const burned = this.#burned.get(keyOf(source, name))
+      return burned !== undefined && compareAttempts(attempt, burned.attempt) <= 0
+    })
+  }
+
+  /** The name is known here as delegated, and this is that process on its way home, from where it is known to be. */
+  isReturning({ peer }: Link, { name, attempt }: MessageOf<'PREPARE'>): boolean {
+    const entry = this.#context.directory.lookup(name)
+    if (entry?.status !== 'live' || entry.via === undefined || entry.epoch > attempt.epoch) return false
+    return addressText(entry.via) === addressText(peer.address)
   }
 
   /** @param copies  that this peer has left here already */
@@ -50,7 +92,8 @@ export class Admission {
     }
     const limit = limits.stateBytesMax
     if (totalBytes > limit) return fail('ERR_STATE_TOO_LARGE', { name, bytes: totalBytes, limit })
-    if (this.isBurned(name, attempt)) return fail('ERR_REFUSED', { node, name, reason: 'that attempt was given up' })
+    if (this.isBurned(link.peer, name, attempt))
+      return fail('ERR_REFUSED', { node, name, reason: 'that attempt was given up' })
     if (copies >= limits.preparedPerPeerMax) {
       return fail('ERR_REFUSED', { node, name, reason: `it has ${copies} copies of ${link.peer.node} already` })
     }
@@ -59,16 +102,26 @@ export class Admission {
 
   /** Only the owner of a name moves it, and only to where the name is free. */
   #ownership(link: Link, prepare: MessageOf<'PREPARE'>): MobilityError | undefined {
-    const { directory, table, events } = this.#context
-    const { name, attempt } = prepare
+    const { directory, table, events, clock } = this.#context
+    const { name, attempt, line } = prepare
     const { node } = this.#context.self().identity
     const { peer } = link
     const entry = directory.lookup(name)
-    if (entry?.status === 'live' && (entry.epoch > attempt.epoch || (peer.member && entry.node !== peer.node))) {
-      events.emit('violation', { peer: peer.node, what: 'a move of what it does not own', name })
-      return fail('ERR_REFUSED', { node, name, reason: `${name} lives on ${entry.node}, in epoch ${entry.epoch}` })
+    if (!isName(name)) return fail('ERR_NAME_INVALID', { name, why: 'it has a control character, or none at all' })
+    if (line > attempt.epoch || !isPlausible(attempt.epoch, entry?.epoch ?? 0, clock.wall())) {
+      events.emit('violation', { peer: peer.node, what: `a move in epoch ${attempt.epoch}, line ${line}`, name })
+      return fail('ERR_REFUSED', { node, name, reason: `epoch ${attempt.epoch} or line ${line} cannot be` })
     }
-    const taken = !peer.member && entry?.status === 'live' && !this.isReturning(prepare)
+    // Another process of that name, in another cluster than its own: its epochs say nothing about this one.
+    if (!peer.member && entry?.status === 'live' && entry.via === undefined)
+      return fail('ERR_ALREADY_STARTED', { name, node: entry.node })
+    const owns = peer.member ? entry !== undefined && isOwner(link, entry, attempt) : !outgrown(entry, attempt)
+    if (!owns) {
+      events.emit('violation', { peer: peer.node, what: 'a move of what it does not own', name })
+      const where = entry?.status === 'live' ? `lives on ${entry.node}, in epoch ${entry.epoch}` : 'is not known here'
+      return fail('ERR_REFUSED', { node, name, reason: `${name} ${where}` })
+    }
+    const taken = !peer.member && entry?.status === 'live' && !this.isReturning(link, prepare)
     if (!taken && table.get(name) === undefined) return undefined
     return fail('ERR_ALREADY_STARTED', { name, node: entry?.node ?? node })
   }

@@ -9,6 +9,7 @@ import { fail, isMobilityError, type MobilityError, reasonOf } from '../base/err
 import { type Address, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
 import type { Timer } from '../base/ports.js'
 import { within } from '../base/within.js'
+import type { MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { AnyKind } from '../process/kind.js'
 import { restore } from '../process/mobile.js'
@@ -157,9 +158,10 @@ export class Arrival {
     this.step({ type: 'received' })
   }
 
-  commit(frozenMs: number): void {
+  commit(frozenUs: number): void {
     if (this.#committedAt === 0) {
-      this.#frozenMs = frozenMs
+      const wayMs = (this.#context.roads.to(this.from)?.rttMs ?? 0) / 2
+      this.#frozenMs = frozenUs / 1_000 + wayMs
       this.#committedAt = this.#context.clock.now()
     }
     this.step({ type: 'commit' })
@@ -193,6 +195,7 @@ export class Arrival {
 
   #entered(): void {
     if (this.phase !== 'receiving') this.#deadline?.cancel()
+    if (this.phase !== 'parked') this.parked = undefined
     this.#backoffMs = this.#context.limits.resendMs
     this.#armTick()
   }
@@ -299,40 +302,35 @@ export class Arrival {
     }
     // Killed meanwhile: the node stops.
     if (process.phase !== 'inert') return
-    this.#epoch = Math.max(this.attempt.epoch + 1, this.#claimed?.epoch ?? 0)
+    this.#epoch = this.#nextEpoch()
     channels.hold(process, this.#snapshot?.sends ?? [])
     const { node, incarnation } = self().identity
     const { line, kind } = this.prepare
-    directory.publish({
-      name: this.name,
-      kind,
-      node,
-      incarnation,
-      epoch: this.#epoch,
-      line,
-      status: 'live',
-      reason: '',
-    })
+    const { name } = this
+    directory.publish({ name, kind, node, incarnation, epoch: this.#epoch, line, status: 'live', reason: '' })
     this.#options.activated(this)
     process.run(this.#epoch, line)
-    this.#arrived(process)
+    const answers = this.#snapshot?.answers ?? []
+    const result = success(this.#arrived())
+    // ACTIVATED goes first: no member hears of it before S does.
     this.step({ type: 'running' })
     replies.resend(process)
+    for (const answer of answers) process.answerLater(answer, result)
     callBack(this.name)
   }
 
-  #arrived(process: Process): void {
+  #arrived(): MoveResult {
     const { state, log } = { state: this.#state, log: this.#context.log }
     const pauseMs = this.#pauseMs()
     const result = { epoch: this.#epoch, pauseMs, stateBytes: this.#stateBytes, moved: true }
-    for (const answer of this.#snapshot?.answers ?? []) process.answerLater(answer, success(result))
     const how = state.takeover ? 'was taken over from' : 'moved here from'
     const data = { name: this.name, from: this.from.node, epoch: this.#epoch, bytes: this.#stateBytes, pauseMs }
     log.info(data, `${this.name} ${how} ${this.from.node}`)
     this.#event(state.takeover ? 'takeover' : 'activate', { ms: pauseMs, bytes: this.#stateBytes })
+    return result
   }
 
-  /** What S measured from the freeze to COMMIT, and what passed here since. After a takeover: since PREPARE. */
+  /** What S measured from the freeze to COMMIT, its way, and the time here. After a takeover: since PREPARE. */
   #pauseMs(): number {
     const now = this.#context.clock.now()
     const ms = this.#committedAt === 0 ? now - this.#startedAt : this.#frozenMs + now - this.#committedAt
@@ -341,18 +339,23 @@ export class Arrival {
 
   #sendActivated(): void {
     const { name, attempt } = this
-    const pauseMs = Math.round(this.#pauseMs())
+    const pauseUs = Math.round(this.#pauseMs() * 1_000)
     const message = {
       type: 'ACTIVATED',
       name,
       attempt,
       epoch: this.#epoch,
       line: this.prepare.line,
-      pauseMs,
+      pauseUs,
       bytes: this.#stateBytes,
     } as const
     this.#toSource(message)
     if (this.tookOverFor !== undefined) tell(this.#context, this.tookOverFor.identity, message)
+  }
+
+  /** Above that of the claim too: at the same epoch the claim's entry, with its line, would stay in the registry. */
+  #nextEpoch(): number {
+    return Math.max(this.attempt.epoch, this.#claimed?.epoch ?? 0) + 1
   }
 
   /** attach failed, and S is dead: it ends here, and that is said. */
@@ -360,7 +363,7 @@ export class Arrival {
     const process = this.#process as Process
     const reason = this.#cause?.message ?? 'attach failed'
     this.#context.log.error({ name: this.name, reason }, `${this.name} could not be taken over, it is lost`)
-    this.#epoch = Math.max(this.attempt.epoch + 1, this.#claimed?.epoch ?? 0)
+    this.#epoch = this.#nextEpoch()
     process.run(this.#epoch, this.prepare.line)
     void process.end({ error: reason })
   }
@@ -372,7 +375,7 @@ export class Arrival {
       table.delete(this.#process)
       void this.#process.detach()
     }
-    if (this.#claimed !== undefined) directory.publish({ ...this.#claimed, status: 'ended', reason: 'released' })
+    if (this.#claimed !== undefined) directory.publish({ ...this.#claimed, status: 'ended', reason: 'not moved here' })
     this.#claimed = undefined
     this.#context.callBack(this.name)
   }

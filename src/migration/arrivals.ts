@@ -5,7 +5,7 @@ import type { Process } from '../process/host.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import { Admission } from './admission.js'
 import { Arrival } from './arrival.js'
-import type { MoveContext } from './context.js'
+import { type MoveContext, notItsOwn } from './context.js'
 import type { Delegations } from './delegations.js'
 import type { Death } from './machine-source.js'
 
@@ -53,18 +53,21 @@ export class Arrivals {
     // Meant for an earlier life of this node (R8).
     if (prepare.toIncarnation !== this.#context.self().identity.incarnation) return
     const before = this.#arrivals.get(name)
+    if (before !== undefined && nodeKey(before.from) !== nodeKey(peer)) return notItsOwn(this.#context, link, prepare)
     if (before !== undefined && compareAttempts(attempt, before.attempt) <= 0) return
+    // A newer attempt says that the older one was given up at its source. Its copy would be taken for a namesake.
+    before?.step({ type: 'abort' })
     const kind = this.#context.kinds.get(prepare.kind)
     const refusal = this.#admission.refusal(link, prepare, this.#copiesOf(link))
     if (refusal !== undefined || kind === undefined) {
-      const { code = 'ERR_KIND_UNKNOWN', message = '' } = refusal ?? {}
-      this.#admission.burn(name, attempt)
+      const { code = 'ERR_KIND_UNKNOWN', message: text = '', fields = {} } = refusal ?? {}
+      // The source says ERR_REFUSED itself, around this reason.
+      const message = code === 'ERR_REFUSED' ? String(fields.reason) : text
+      if (!this.#admission.burnFor(link, name, attempt)) return
       this.#context.log.warn({ name, from: peer.node, code }, `refused ${name} from ${peer.node}: ${message}`)
       link.send({ type: 'REFUSED', name, attempt, code, reason: message })
       return
     }
-    // A newer attempt says that the older one was given up at its source.
-    before?.step({ type: 'abort' })
     const { cluster, node, incarnation, member, address } = peer
     const arrival = new Arrival(this.#context, {
       prepare,
@@ -72,7 +75,7 @@ export class Arrivals {
       fromAddress: address,
       foreign: !member,
       kind,
-      returning: this.#admission.isReturning(prepare),
+      returning: this.#admission.isReturning(link, prepare),
       over: (done) => this.#over(done),
       activated: (done) => this.#activated(done),
     })
@@ -97,20 +100,23 @@ export class Arrivals {
     const arrival = this.#of(message)
     if (arrival !== undefined) {
       // Only its source commits it.
-      if (sameIdentity(arrival.from, link.peer)) arrival.commit(message.frozenMs)
+      if (sameIdentity(arrival.from, link.peer)) arrival.commit(message.frozenUs)
+      else notItsOwn(this.#context, link, message)
       return
     }
     const { name, attempt } = message
     // It was burned here and never ran: S may have its process back.
-    if (!this.#admission.isBurned(name, attempt)) return
+    if (!this.#admission.isBurned(link.peer, name, attempt)) return
     link.send({ type: 'REFUSED', name, attempt, code: 'ERR_SNAPSHOT', reason: 'this attempt was given up here' })
   }
 
   /** @returns whether the attempt is known here, or was overtaken, and the answer is given */
-  abort(link: Link, { name, attempt }: MessageOf<'ABORT'>): boolean {
-    const arrival = this.#of({ name, attempt })
+  abort(link: Link, message: MessageOf<'ABORT'>): boolean {
+    const { name, attempt } = message
+    const arrival = this.#of(message)
     if (arrival !== undefined) {
       if (sameIdentity(arrival.from, link.peer)) arrival.step({ type: 'abort' })
+      else notItsOwn(this.#context, link, message)
       return true
     }
     const entry = this.#context.directory.lookup(name)
@@ -119,50 +125,58 @@ export class Arrivals {
       link.send({ type: 'ABORTED', name, attempt, by: 'destination', verdict: 'taken' })
       return true
     }
-    this.#admission.burn(name, attempt)
-    return false
+    // What is not burned is not answered: S asks again.
+    return !this.#admission.burnFor(link, name, attempt)
   }
 
   retired(link: Link, message: MessageOf<'RETIRED'>): void {
     const arrival = this.#of(message)
-    if (arrival?.mayRetire(link.peer) === true) arrival.step({ type: 'retired' })
+    if (arrival === undefined) return
+    if (arrival.mayRetire(link.peer)) arrival.step({ type: 'retired' })
+    else notItsOwn(this.#context, link, message)
   }
 
   taken(link: Link, message: MessageOf<'TAKEN'>): void {
     const arrival = this.#of(message)
-    if (arrival === undefined || !sameIdentity(arrival.holder, link.peer)) return
+    if (arrival === undefined) return
+    if (!sameIdentity(arrival.holder, link.peer)) return notItsOwn(this.#context, link, message)
     arrival.step({ type: 'taken', verdict: message.verdict })
   }
 
-  takeOver(link: Link, { name, attempt }: MessageOf<'TAKE_OVER'>): void {
-    const arrival = this.#of({ name, attempt })
-    const { cluster, node, incarnation, address } = link.peer
+  takeOver(link: Link, message: MessageOf<'TAKE_OVER'>): void {
+    const { name, attempt } = message
+    const arrival = this.#of(message)
+    const { cluster, node, incarnation, address, member } = link.peer
+    // Among members D asks H, never the other way round.
+    if (member) return notItsOwn(this.#context, link, message)
     if (arrival !== undefined) {
-      if (!sameIdentity(arrival.holder, link.peer)) return
+      if (!sameIdentity(arrival.holder, link.peer)) return notItsOwn(this.#context, link, message)
       arrival.tookOverFor = { identity: { cluster, node, incarnation }, address }
       return arrival.step({ type: 'takeOver' })
     }
     const entry = this.#context.directory.lookup(name)
-    // It ran here and its source knew: the new gateway learns where it is now.
-    if (entry !== undefined && entry.epoch > attempt.epoch) {
+    // It ran here, and is settled since: the new gateway learns that, and where it is now.
+    if (entry !== undefined && entry.epoch > attempt.epoch && this.#delegations.serves(name, cluster)) {
+      const { epoch, line } = entry
+      link.send({ type: 'ACTIVATED', name, attempt, epoch, line, pauseUs: 0, bytes: 0 })
       return this.#delegations.where(link, { type: 'WHERE', name, epoch: attempt.epoch })
     }
-    this.#admission.burn(name, attempt)
+    if (!this.#admission.burn({ cluster }, name, attempt)) return
     link.send({ type: 'REFUSED', name, attempt, code: 'ERR_SNAPSHOT', reason: 'there is no copy of it here' })
   }
 
   flushed(link: Link, { name, target }: MessageOf<'FLUSHED'>): void {
-    const process = this.#context.table.get(name)
-    if (process === undefined) return
-    const from = this.#holding.get(process)
-    if (from !== undefined && sameIdentity(from, link.peer)) this.#context.channels.release(process, target)
+    // It may have moved on, or ended, with sends that are held here.
+    for (const [process, from] of this.#holding) {
+      if (process.name === name && sameIdentity(from, link.peer)) this.#context.channels.release(process, target)
+    }
   }
 
   // ---- what arrivals say
 
   #over(arrival: Arrival): void {
     if (this.#arrivals.get(arrival.name) === arrival) this.#arrivals.delete(arrival.name)
-    if (arrival.phase === 'burned') this.#admission.burn(arrival.name, arrival.attempt)
+    if (arrival.phase === 'burned') this.#admission.burn(arrival.from, arrival.name, arrival.attempt)
   }
 
   #activated(arrival: Arrival): void {
@@ -177,7 +191,7 @@ export class Arrivals {
     this.#delegations.arrived(entry, renewed)
     if (process === undefined) return
     if (this.#context.isDead(from)) this.#context.channels.release(process)
-    else this.#holding.set(process, from)
+    else if (this.#context.channels.holds(process)) this.#holding.set(process, from)
   }
 
   // ---- the world
@@ -200,8 +214,7 @@ export class Arrivals {
   sweep(): void {
     this.#admission.sweep()
     for (const process of this.#holding.keys()) {
-      const over = process.phase === 'moved' || process.phase === 'ended' || !this.#context.channels.holds(process)
-      if (over) this.#holding.delete(process)
+      if (!this.#context.channels.holds(process)) this.#holding.delete(process)
     }
   }
 

@@ -66,11 +66,17 @@ export class Outgoing {
   }
 }
 
+const GATHER_BYTES = 64 * 1_024
+
 /** Puts one snapshot together. Any gap, double, overrun or wrong checksum ends it. */
 export class Incoming {
   readonly #total: number
   readonly #creditEvery: number
   readonly #pieces: Buffer[] = []
+  #chunks = 0
+  /** Small chunks are gathered: each alone would hold the whole piece of the network in which it came. */
+  #gathered = Buffer.alloc(0)
+  #gatheredBytes = 0
   #received = 0
   #credited = 0
   #crc = 0
@@ -82,22 +88,42 @@ export class Incoming {
 
   /** @returns the credit to give, if it is time. @throws ERR_SNAPSHOT */
   chunk(name: string, { index, bytes }: MessageOf<'CHUNK'>): number | undefined {
-    if (index !== this.#pieces.length)
-      throw fail('ERR_SNAPSHOT', { name, reason: `chunk ${this.#pieces.length} is missing` })
+    if (index !== this.#chunks) throw fail('ERR_SNAPSHOT', { name, reason: `chunk ${this.#chunks} is missing` })
     if (bytes.length === 0) throw fail('ERR_SNAPSHOT', { name, reason: 'a chunk is empty' })
     this.#received += bytes.length
     if (this.#received > this.#total)
       throw fail('ERR_SNAPSHOT', { name, reason: 'more bytes came than were announced' })
-    this.#pieces.push(bytes)
+    this.#chunks += 1
+    this.#keep(bytes)
     this.#crc = checksum(bytes, this.#crc)
     if (this.#received - this.#credited < this.#creditEvery) return undefined
     this.#credited = this.#received
     return this.#received
   }
 
+  #keep(bytes: Buffer): void {
+    if (bytes.length >= GATHER_BYTES / 4) {
+      this.#gather()
+      this.#pieces.push(bytes)
+      return
+    }
+    if (this.#gatheredBytes + bytes.length > this.#gathered.length) {
+      this.#gather()
+      this.#gathered = Buffer.allocUnsafe(Math.max(bytes.length, Math.min(GATHER_BYTES, this.#total)))
+    }
+    this.#gatheredBytes += bytes.copy(this.#gathered, this.#gatheredBytes)
+  }
+
+  #gather(): void {
+    if (this.#gatheredBytes > 0) this.#pieces.push(this.#gathered.subarray(0, this.#gatheredBytes))
+    this.#gathered = this.#gathered.subarray(this.#gatheredBytes)
+    this.#gatheredBytes = 0
+  }
+
   /** @returns the whole. @throws ERR_SNAPSHOT */
   end(name: string, { chunks, crc }: MessageOf<'CHUNK_END'>): Buffer {
-    if (chunks !== this.#pieces.length || this.#received !== this.#total) {
+    this.#gather()
+    if (chunks !== this.#chunks || this.#received !== this.#total) {
       throw fail('ERR_SNAPSHOT', { name, reason: `${this.#received} of ${this.#total} bytes came` })
     }
     if (crc !== this.#crc) throw fail('ERR_SNAPSHOT', { name, reason: 'the checksum is wrong' })

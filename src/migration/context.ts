@@ -53,8 +53,15 @@ export const tell = (context: MoveContext, to: Identity, message: Message): bool
   return link !== undefined
 }
 
+/** A peer said something about a move that is another's to say. It changes nothing, and is reported. */
+export const notItsOwn = (
+  { events }: MoveContext,
+  { peer }: Link,
+  { type, name }: { readonly type: string; readonly name: string },
+): void => events.emit('violation', { peer: peer.node, what: `${type} of a move that is not its own`, name })
+
 /** A move as seen from anywhere: who, which try. */
-interface MoveKey {
+export interface MoveKey {
   readonly name: string
   readonly attempt: Attempt
 }

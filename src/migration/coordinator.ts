@@ -14,9 +14,10 @@ import type { CallId } from '../process/mailbox.js'
 import { asMobilityError, failure, success } from '../process/outcome.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
 import { Arrivals } from './arrivals.js'
-import { type MoveContext, tell } from './context.js'
+import { type MoveContext, notItsOwn } from './context.js'
 import { Delegations } from './delegations.js'
 import { Departure } from './departure.js'
+import { Flushing } from './flushing.js'
 import { Holders } from './holders.js'
 import type { Death } from './machine-source.js'
 import { planMove } from './plan.js'
@@ -35,6 +36,7 @@ export class Coordinator {
   /** One per name: being planned, or under way. */
   readonly #departures = new Map<string, Departure | 'planning'>()
   readonly #arrivals: Arrivals
+  readonly #flushing: Flushing
   readonly #counters = new WeakMap<Process, number>()
   #lastTransfer = 0
 
@@ -42,11 +44,12 @@ export class Coordinator {
     this.#context = context
     this.delegations = new Delegations(context)
     this.#arrivals = new Arrivals(context, this.delegations)
+    this.#flushing = new Flushing(context)
     this.#holders = new Holders(context, {
       tookOver: ({ name, epoch, line }, { destination, address }) => {
         const kind = context.directory.lookup(name)?.kind ?? ''
         const entry: Entry = { name, kind, ...destination, epoch, line, status: 'live', reason: '' }
-        this.delegations.departed(entry, address, true)
+        this.delegations.departed(entry, { cluster: destination.cluster, address }, true)
       },
     })
   }
@@ -55,6 +58,7 @@ export class Coordinator {
     return {
       departures: this.#departures.size,
       ...this.#arrivals.size(),
+      flushing: this.#flushing.size,
       holders: this.#holders.size,
       delegations: this.delegations.size,
     }
@@ -117,10 +121,10 @@ export class Coordinator {
   }
 
   #departed(departure: Departure, moved: MessageOf<'ACTIVATED'> | undefined): void {
-    const { name, process, destination, address, foreign, attempt } = departure
+    const { name, process, destination, address, foreign } = departure
     this.#departures.delete(name)
     if (departure.phase !== 'retired') return
-    const { directory, channels, replies, callBack } = this.#context
+    const { directory, replies, callBack } = this.#context
     const home =
       departure.delegations.find((one) => one.cluster === this.#context.self().identity.cluster)?.home ?? false
     this.delegations.left(name)
@@ -129,12 +133,10 @@ export class Coordinator {
       const { epoch, line } = moved
       const { node, incarnation } = destination
       const entry: Entry = { name, kind: process.kind.kind, node, incarnation, epoch, line, status: 'live', reason: '' }
-      if (foreign) this.delegations.departed(entry, address, home)
+      if (foreign) this.delegations.departed(entry, { cluster: destination.cluster, address }, home)
       else directory.learn(entry, node)
     }
-    channels.whenFlushed(process, channels.unacked(process), (target) => {
-      tell(this.#context, destination, { type: 'FLUSHED', name, attempt, target })
-    })
+    this.#flushing.flush(departure, process, departure.sends, destination)
     callBack(name)
   }
 
@@ -170,9 +172,11 @@ export class Coordinator {
         return true
       case 'BEGIN':
         if (link.peer.member) this.#holders.begin(link, message)
+        else notItsOwn(this.#context, link, message)
         return true
       case 'TAKE':
-        if (link.peer.member) this.#holders.take(link, message.name, message.attempt)
+        if (link.peer.member) this.#holders.take(link, message)
+        else notItsOwn(this.#context, link, message)
         return true
       case 'LOCATED':
         this.delegations.located(link, message)
@@ -213,17 +217,18 @@ export class Coordinator {
   /** Of an attempt that is over here: whoever still asks is told how it ended. */
   #unexpected(link: Link, message: MessageOf<'BEGUN' | 'PREPARED' | 'REFUSED' | 'ABORTED' | 'ACTIVATED'>): void {
     const { name, attempt } = message
-    if (message.type === 'REFUSED') this.#holders.refused(message)
+    if (message.type === 'REFUSED') this.#holders.refused(link, message)
     if (message.type === 'PREPARED') link.send({ type: 'ABORT', name, attempt })
-    if (message.type === 'ACTIVATED' && !this.#holders.activated(message)) link.send({ type: 'RETIRED', name, attempt })
+    if (message.type === 'ACTIVATED' && !this.#holders.activated(link, message))
+      link.send({ type: 'RETIRED', name, attempt })
   }
 
   /** This node may be D or H, and the first word to it may have been lost: it answers as both. */
   #abort(link: Link, message: MessageOf<'ABORT'>): void {
     if (this.#arrivals.abort(link, message)) return
     const { name, attempt } = message
-    const verdict = link.peer.member ? this.#holders.abort(link, name, attempt) : 'aborted'
-    link.send({ type: 'ABORTED', name, attempt, by: 'holder', verdict })
+    const verdict = link.peer.member ? this.#holders.abort(link, message) : 'aborted'
+    if (verdict !== undefined) link.send({ type: 'ABORTED', name, attempt, by: 'holder', verdict })
   }
 
   // ---- the world
@@ -237,6 +242,7 @@ export class Coordinator {
   }
 
   linkUp(link: Link): void {
+    this.#flushing.linkUp(link)
     if (!link.peer.member) this.delegations.linkUp(link)
   }
 
@@ -249,7 +255,7 @@ export class Coordinator {
     if (this.#arrivals.holds(name, node, incarnation)) return true
     const departure = this.#departures.get(name)
     if (departure !== undefined && departure !== 'planning' && departure.keepsCopyFrom(node, incarnation)) return true
-    return this.#holders.holds(name)
+    return this.#holders.holds(name, node, incarnation)
   }
 
   /** Somebody owns the name in a higher epoch. @returns whether the copy here was one in a move, and gave way */
@@ -291,7 +297,7 @@ export class Coordinator {
     if (departure !== undefined && departure !== 'planning' && departure.doubt !== undefined)
       departure.step({ type: 'decide', choice })
     else if (arrival?.parked !== undefined) arrival.step({ type: 'decide', choice })
-    else return false
+    else return choice === 'discard' && this.delegations.giveUp(name)
     return true
   }
 
@@ -307,6 +313,7 @@ export class Coordinator {
 
   sweep(): void {
     this.#arrivals.sweep()
+    this.#flushing.sweep()
     this.#holders.sweep()
     this.delegations.sweep()
   }

@@ -14,10 +14,13 @@
 import { type Address, addressText, type Identity } from '../base/ids.js'
 import type { Timer } from '../base/ports.js'
 import type { Link } from '../link/link.js'
+import { isPlausible } from '../registry/ledger.js'
 import type { Delegation, Entry, MessageOf } from '../wire/messages.js'
 import type { MoveContext } from './context.js'
 
 const REPEAT_MS = 1_000
+/** In one PREPARE: its field's limit. */
+const DELEGATIONS_MAX = 16
 
 /** News for one gateway, repeated until it says LOCATED_OK. */
 interface News {
@@ -28,13 +31,25 @@ interface News {
   readonly until: number
 }
 
+/** The other side of a gateway. */
+interface Through {
+  /** '' until the process has said where it is */
+  cluster: string
+  readonly address: Address
+  readonly home: boolean
+  readonly letGo: () => void
+  usedAt: number
+}
+
 export class Delegations {
   readonly #context: MoveContext
   /** At D: by name, the clusters that send through a gateway. */
   readonly #mine = new Map<string, readonly Delegation[]>()
+  /** By name, the clusters that were given it with the process, and since when it is not here any more. */
+  readonly #guests = new Map<string, { readonly clusters: ReadonlySet<string>; leftAt: number }>()
   readonly #news = new Map<string, News>()
   /** At G: by name, how to let go of the link to the process's node, and when it was last used. */
-  readonly #through = new Map<string, { letGo: () => void; address: Address; usedAt: number; home: boolean }>()
+  readonly #through = new Map<string, Through>()
 
   constructor(context: MoveContext) {
     this.#context = context
@@ -50,6 +65,11 @@ export class Delegations {
     return this.#mine.get(name) ?? []
   }
 
+  /** May a node of that cluster use the name here? Later too, for what was on its way at a move or an end. */
+  serves(name: string, cluster: string): boolean {
+    return this.#guests.get(name)?.clusters.has(cluster) === true
+  }
+
   /** The list that goes with a move: without the cluster it goes to, with this one if it leaves this one. */
   forMove(name: string, to: string): Delegation[] {
     const { identity, address } = this.#context.self()
@@ -58,7 +78,9 @@ export class Delegations {
     if (to === cluster) return list
     // Where it was started is its home: nobody there may ever take its silence for an end.
     const home = !this.of(name).some((known) => known.home)
-    return [...list, { cluster, node, incarnation, address, home }]
+    // PREPARE has room for so many. The home stays, those that were left first go.
+    const kept = [...list.filter((one) => one.home), ...list.filter((one) => !one.home).slice(-DELEGATIONS_MAX + 2)]
+    return [...kept, { cluster, node, incarnation, address, home }]
   }
 
   /** It runs here now: its gateways are told. */
@@ -66,20 +88,25 @@ export class Delegations {
     this.stopThrough(entry.name)
     const { cluster } = this.#context.self().identity
     const others = delegations.filter((known) => known.cluster !== cluster)
+    this.#guests.delete(entry.name)
     if (others.length === 0) return void this.#mine.delete(entry.name)
     this.#mine.set(entry.name, others)
+    const clusters = new Set(others.map((known) => known.cluster))
+    this.#guests.set(entry.name, { clusters, leftAt: Number.POSITIVE_INFINITY })
     for (const delegation of others) this.#tell(delegation, entry)
   }
 
   /** It left, or its move was given up. */
   left(name: string): void {
     this.#mine.delete(name)
+    const guests = this.#guests.get(name)
+    if (guests !== undefined) guests.leftAt = this.#context.clock.now()
   }
 
   /** It has ended: the news goes to every cluster that knows it through a gateway. */
   ended(entry: Entry): void {
     for (const delegation of this.of(entry.name)) this.#tell(delegation, entry)
-    this.#mine.delete(entry.name)
+    this.left(entry.name)
   }
 
   #tell(delegation: Delegation, entry: Entry): void {
@@ -116,20 +143,30 @@ export class Delegations {
   }
 
   locatedOk(link: Link, { name, epoch }: MessageOf<'LOCATED_OK'>): void {
-    const key = `${link.peer.cluster}|${name}`
+    const { cluster, node } = link.peer
+    const key = `${cluster}|${name}`
     const news = this.#news.get(key)
-    if (news !== undefined && news.entry.epoch <= epoch) this.#settled(key)
+    if (news === undefined || news.entry.epoch > epoch) return
+    // Only a gateway has heard it for its cluster: the one that was told, or its successor.
+    if (node !== news.delegation.node && node !== this.gatewayOf(name, cluster)?.node) return
+    this.#settled(key)
+    // Answers that overtook the news were not believed there; those that are still kept go again, now.
+    const process = this.#context.table.get(name)
+    if (process?.accepting === true) this.#context.replies.resend(process)
+    else this.#violation(link, 'LOCATED_OK', name)
   }
 
   /** A gateway asks where the process is: it may be another gateway than before. */
   where(link: Link, { name, epoch }: MessageOf<'WHERE'>): void {
     const { identity, address } = this.#context.self()
-    const entry = this.#context.directory.lookup(name)
-    const process = this.#context.table.get(name)
     const { cluster, node, incarnation } = link.peer
-    if (process?.accepting === true && this.#mine.has(name)) {
-      const known = this.of(name).find((one) => one.cluster === cluster)
-      const renewed: Delegation = { cluster, node, incarnation, address: link.peer.address, home: known?.home ?? true }
+    // Whoever was not given the name hears of it what he would hear of one that nobody has.
+    const given = this.serves(name, cluster)
+    const entry = given ? this.#context.directory.lookup(name) : undefined
+    const process = this.#context.table.get(name)
+    const known = this.of(name).find((one) => one.cluster === cluster)
+    if (process?.accepting === true && known !== undefined) {
+      const renewed: Delegation = { cluster, node, incarnation, address: link.peer.address, home: known.home }
       this.#mine.set(name, [...this.of(name).filter((one) => one.cluster !== cluster), renewed])
     }
     const gone: Entry = {
@@ -142,10 +179,10 @@ export class Delegations {
       status: 'ended',
       reason: 'nodedown',
     }
-    const known = entry !== undefined && entry.epoch >= epoch ? entry : gone
+    const told = entry !== undefined && entry.epoch >= epoch ? entry : gone
     const at =
-      known.status === 'live' && known.node !== identity.node ? this.#addressOf(known.node) : (known.via ?? address)
-    if (at !== undefined) link.send({ type: 'LOCATED', entry: known, cluster: identity.cluster, address: at })
+      told.status === 'live' && told.node !== identity.node ? this.#addressOf(told.node) : (told.via ?? address)
+    if (at !== undefined) link.send({ type: 'LOCATED', entry: told, cluster: identity.cluster, address: at })
   }
 
   #addressOf(node: string): Address | undefined {
@@ -155,10 +192,11 @@ export class Delegations {
   // ---- at the gateway
 
   /** A process of ours has left to another cluster: this node is its gateway. */
-  departed(entry: Entry, address: Address, home: boolean): void {
+  departed(entry: Entry, to: { readonly cluster: string; readonly address: Address }, home: boolean): void {
     const { identity } = this.#context.self()
     const { node, incarnation } = identity
-    this.#goThrough(entry.name, address, home)
+    const { cluster, address } = to
+    this.#goThrough(entry.name, { cluster, address, home })
     this.#context.directory.publish({ ...entry, node, incarnation, status: 'live', reason: '', via: address })
     this.#context.events.emit('delegated', { name: entry.name, epoch: entry.epoch, address: addressText(address) })
   }
@@ -167,6 +205,7 @@ export class Delegations {
     const { directory, self, log } = this.#context
     const { identity } = self()
     const known = directory.lookup(entry.name)
+    if (known?.via !== undefined && known.status === 'live' && !this.#mayLocate(link, known, entry)) return
     link.send({ type: 'LOCATED_OK', name: entry.name, epoch: entry.epoch })
     // Only of a name that is known here to be away, and never backwards (G2).
     if (known?.via === undefined || entry.epoch < known.epoch || cluster === identity.cluster) return
@@ -188,15 +227,40 @@ export class Delegations {
     if (known.node !== node) return
     const same =
       known.epoch === entry.epoch && known.line === entry.line && addressText(known.via) === addressText(address)
-    this.#goThrough(entry.name, address, this.#through.get(entry.name)?.home ?? true)
+    this.#goThrough(entry.name, { cluster, address, home: this.#through.get(entry.name)?.home ?? true })
     if (!same) directory.publish({ ...known, epoch: entry.epoch, line: entry.line, incarnation, via: address })
     this.#context.callBack(entry.name)
+  }
+
+  /**
+   * Who may say where a name is that has left: the node it is known to be on, and its cluster, to which it was given.
+   * Of anybody else it is a hint, and that node is asked.
+   */
+  #mayLocate(link: Link, known: Entry, { name, epoch, line }: Entry): boolean {
+    const { peer } = link
+    const { via } = known
+    const possible = line <= epoch && isPlausible(epoch, known.epoch, this.#context.clock.wall())
+    if (peer.member || via === undefined || !possible) {
+      this.#violation(link, 'LOCATED', name)
+      return false
+    }
+    const there = addressText(peer.address) === addressText(via)
+    if (there || peer.cluster === this.#through.get(name)?.cluster) return true
+    // Whoever asks is taken for the gateway there.
+    if (known.node === this.#context.self().identity.node) this.#ask(name, via, known.epoch)
+    this.#violation(link, 'LOCATED', name)
+    return false
+  }
+
+  #violation({ peer }: Link, what: string, name: string): void {
+    const text = `${what} of a name that is not its to tell of`
+    this.#context.events.emit('violation', { peer: peer.node, what: text, name })
   }
 
   /** This node becomes the gateway of a name whose gateway died. */
   adopt(entry: Entry): void {
     if (entry.via === undefined) return
-    this.#goThrough(entry.name, entry.via, true)
+    this.#goThrough(entry.name, { cluster: '', address: entry.via, home: true })
     this.#ask(entry.name, entry.via, entry.epoch)
   }
 
@@ -222,12 +286,32 @@ export class Delegations {
     if (through !== undefined) through.usedAt = this.#context.clock.now()
   }
 
-  #goThrough(name: string, address: Address, home: boolean): void {
+  #goThrough(name: string, to: Pick<Through, 'cluster' | 'address' | 'home'>): void {
     const before = this.#through.get(name)
-    const usedAt = this.#context.clock.now()
-    if (before !== undefined && addressText(before.address) === addressText(address)) return
-    this.#through.set(name, { letGo: this.#context.roads.keep(address), address, usedAt, home })
+    if (before !== undefined && addressText(before.address) === addressText(to.address)) {
+      before.cluster = to.cluster
+      return
+    }
+    const letGo = this.#context.roads.keep(to.address)
+    this.#through.set(name, { ...to, letGo, usedAt: this.#context.clock.now() })
     before?.letGo()
+  }
+
+  /**
+   * An operator says that the process behind this gateway will not come back: its name is free at home. If it lives all
+   * the same, it meets a claimed name when it returns.
+   */
+  giveUp(name: string): boolean {
+    const entry = this.#context.directory.lookup(name)
+    if (!this.#through.has(name) || entry?.via === undefined) return false
+    this.stopThrough(name)
+    this.#context.directory.publish({
+      ...entry,
+      epoch: entry.epoch + 1,
+      status: 'ended',
+      reason: 'given up by an operator',
+    })
+    return true
   }
 
   stopThrough(name: string): void {
@@ -237,7 +321,11 @@ export class Delegations {
 
   /** Delegations that are not the home's and that nobody uses are let go: their cluster forgets the name. */
   sweep(): void {
-    const before = this.#context.clock.now() - this.#context.limits.delegationIdleMs
+    const { clock, limits } = this.#context
+    const gone = clock.now() - limits.endedMs
+    for (const [name, { leftAt }] of this.#guests)
+      if (leftAt < gone && !this.#through.has(name)) this.#guests.delete(name)
+    const before = clock.now() - limits.delegationIdleMs
     for (const [name, through] of this.#through) {
       if (through.home || through.usedAt > before) continue
       const entry = this.#context.directory.lookup(name)

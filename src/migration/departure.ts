@@ -3,17 +3,19 @@
  *
  *   plan (D's kinds, size, consent) -> freeze -> image -> PREPARE + chunks, BEGIN -> ... -> resume | wake | retire
  */
-import { fail, type MobilityError } from '../base/errors.js'
-import { type Address, type Attempt, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
+import { fail, MobilityError } from '../base/errors.js'
+import { type Address, type Attempt, addressText, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
 import type { Timer } from '../base/ports.js'
 import type { Link } from '../link/link.js'
 import type { Destination } from '../process/destination.js'
+import type { MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { CallId, SystemMessage } from '../process/mailbox.js'
-import { failure } from '../process/outcome.js'
+import { failure, success } from '../process/outcome.js'
+import { isPlausible } from '../registry/ledger.js'
 import type { Delegation, Entry, Message, MessageOf } from '../wire/messages.js'
 import { Outgoing } from './chunks.js'
-import { type MoveContext, moveEvent, tell } from './context.js'
+import { type MoveContext, moveEvent, notItsOwn, tell } from './context.js'
 import {
   beginSource,
   type Death,
@@ -48,6 +50,7 @@ export class Departure {
   readonly foreign: boolean
   readonly holder: Identity | undefined
   readonly delegations: readonly Delegation[]
+  sends: readonly string[] = []
   readonly #context: MoveContext
   readonly #options: DepartureOptions
   #state: SourceState
@@ -124,7 +127,8 @@ export class Departure {
     this.#event('freeze')
     const { timeoutMs, answer, plan } = this.#options
     try {
-      this.#bytes = await pack(this.#context, this.process, { timeoutMs, answer, bytesMax: plan.stateBytesMax })
+      const packing = pack(this.#context, this.process, { timeoutMs, answer, bytesMax: plan.stateBytesMax })
+      ;({ bytes: this.#bytes, sends: this.sends } = await packing)
     } catch (thrown) {
       return this.giveUp(thrown as MobilityError)
     }
@@ -139,11 +143,12 @@ export class Departure {
     if (this.#outgoing?.credit(received) === true && this.phase === 'preparing') this.#progress()
   }
 
-  received(link: Link, message: Message): void {
+  received(link: Link, message: MessageOf<'BEGUN' | 'PREPARED' | 'REFUSED' | 'ABORTED' | 'ACTIVATED'>): void {
     // Only D and H have a say, and only in this life of theirs.
-    const holders = message.type === 'BEGUN' || message.type === 'ABORTED'
-    const fromHolder = this.holder !== undefined && sameIdentity(link.peer, this.holder)
-    if (!sameIdentity(link.peer, this.destination) && !(holders && fromHolder)) return
+    const ofHolder = message.type === 'BEGUN' || message.type === 'ABORTED'
+    const from = [this.destination, ofHolder ? this.holder : undefined]
+    if (!from.some((known) => known !== undefined && sameIdentity(link.peer, known)))
+      return notItsOwn(this.#context, link, message)
     switch (message.type) {
       case 'BEGUN':
         return this.step({ type: 'begun' })
@@ -154,22 +159,23 @@ export class Departure {
         this.#cause ??= fail('ERR_REFUSED', {
           node: this.destination.node,
           name: this.name,
-          reason: message.reason,
+          reason: message.reason.replace(/\.$/, ''),
           code: message.code,
         })
         return this.step({ type: 'refused' })
       case 'ABORTED':
         return this.step({ type: message.verdict === 'taken' ? 'taken' : 'aborted' })
       case 'ACTIVATED':
+        if (!isPlausible(message.epoch, this.attempt.epoch, this.#context.clock.wall()))
+          return notItsOwn(this.#context, link, message)
         this.#activated = message
         return this.step({ type: 'activated' })
-      default:
     }
   }
 
   /** The registry knows an owner in a higher epoch: as good as ACTIVATED. */
   superseded({ name, epoch, line }: Entry): void {
-    this.#activated ??= { type: 'ACTIVATED', name, attempt: this.attempt, epoch, line, pauseMs: 0, bytes: 0 }
+    this.#activated ??= { type: 'ACTIVATED', name, attempt: this.attempt, epoch, line, pauseUs: 0, bytes: 0 }
     this.step({ type: 'activated' })
   }
 
@@ -241,9 +247,10 @@ export class Departure {
     })
   }
 
-  #answer(error: MobilityError): void {
+  #answer(said: MobilityError | MoveResult): void {
     const { answer } = this.#options
-    if (answer !== undefined) this.process.answerLater(answer, failure(error))
+    const outcome = said instanceof MobilityError ? failure(said) : success(said)
+    if (answer !== undefined) this.process.answerLater(answer, outcome)
   }
 
   #perform(effect: SourceEffect): void {
@@ -256,16 +263,13 @@ export class Departure {
         return void this.process.detach().then(() => this.step({ type: 'detached' }))
       case 'sendCommit':
         return this.#sendCommit()
-      case 'sendAbort': {
+      case 'sendAbort':
         this.#outgoing?.stop()
-        const message: Message = { type: 'ABORT', name: this.name, attempt: this.attempt }
-        if (effect.toHolder) this.#toHolder(message)
-        if (effect.toDestination) tell(this.#context, this.destination, message)
+        if (effect.toHolder) this.#toHolder({ type: 'ABORT', name: this.name, attempt: this.attempt })
+        if (effect.toDestination) this.#toDestination('ABORT')
         return
-      }
       case 'sendRetired':
-        tell(this.#context, this.destination, { type: 'RETIRED', name: this.name, attempt: this.attempt })
-        return
+        return this.#toDestination('RETIRED')
       case 'resume':
         return this.#resume()
       case 'wake':
@@ -282,6 +286,10 @@ export class Departure {
 
   #toHolder(message: Message): void {
     if (this.holder !== undefined) tell(this.#context, this.holder, message)
+  }
+
+  #toDestination(type: 'ABORT' | 'RETIRED'): void {
+    tell(this.#context, this.destination, { type, name: this.name, attempt: this.attempt })
   }
 
   #begin(): Message {
@@ -318,15 +326,10 @@ export class Departure {
   }
 
   #sendCommit(): void {
-    const frozenMs = Math.round(this.#context.clock.now() - this.#frozenAt)
-    const toIncarnation = this.destination.incarnation
-    tell(this.#context, this.destination, {
-      type: 'COMMIT',
-      name: this.name,
-      attempt: this.attempt,
-      toIncarnation,
-      frozenMs,
-    })
+    const frozenUs = Math.round((this.#context.clock.now() - this.#frozenAt) * 1_000)
+    const { name, attempt, destination } = this
+    const commit = { type: 'COMMIT', name, attempt, toIncarnation: destination.incarnation, frozenUs } as const
+    tell(this.#context, destination, commit)
     if (this.#bytes !== undefined) this.#event('commit', { bytes: this.#bytes.length })
     // The snapshot is not needed any more: the frozen copy itself is what could be woken.
     this.#outgoing = undefined
@@ -363,11 +366,12 @@ export class Departure {
     const moved = this.#activated
     const pauseMs = this.#context.clock.now() - this.#frozenAt
     this.#event('retire', { ms: pauseMs, bytes: moved?.bytes ?? 0 })
-    const where = this.foreign
-      ? `${this.destination.node} (${this.address.host}:${this.address.port})`
-      : this.destination.node
-    const data = { name: this.name, to: this.destination.node, epoch: moved?.epoch, bytes: moved?.bytes }
-    this.#context.log.info(data, `${this.name} moved to ${where}`)
+    const { node } = this.destination
+    const data = { name: this.name, to: node, epoch: moved?.epoch, bytes: moved?.bytes }
+    this.#context.log.info(data, `${this.name} moved to ${this.foreign ? addressText(this.address) : node}`)
+    // D answers too, and may die before its answer is here. (No bytes: it is the registry's word, ahead of D's own.)
+    if (moved !== undefined && moved.bytes > 0)
+      this.#answer({ epoch: moved.epoch, pauseMs: moved.pauseUs / 1_000, stateBytes: moved.bytes, moved: true })
     this.process.depart('it moved')
     this.#context.table.delete(this.process)
     this.#end(moved)

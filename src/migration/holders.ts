@@ -6,8 +6,10 @@ import type { Address, Attempt, Identity } from '../base/ids.js'
 import { sameAttempt, sameIdentity } from '../base/ids.js'
 import type { Timer } from '../base/ports.js'
 import type { Link } from '../link/link.js'
+import { isPlausible } from '../registry/ledger.js'
 import type { MessageOf } from '../wire/messages.js'
-import { type MoveContext, moveEvent, tell } from './context.js'
+import { isOwner } from './admission.js'
+import { type MoveContext, moveEvent, notItsOwn, tell } from './context.js'
 import { type HolderState, stepHolder } from './machine-holder.js'
 
 interface Held {
@@ -42,6 +44,10 @@ export class Holders {
 
   begin(link: Link, message: MessageOf<'BEGIN'>): void {
     const { name, attempt } = message
+    const entry = this.#context.directory.lookup(name)
+    // D runs it already: late, and of no more use.
+    if (entry !== undefined && entry.epoch > attempt.epoch) return
+    if (entry === undefined || !isOwner(link, entry, attempt)) return notItsOwn(this.#context, link, message)
     const known = this.#held.get(name)
     const { state, answer } = stepHolder(known?.state, { type: 'begin', attempt })
     if (state !== undefined && (known === undefined || !sameAttempt(known.state.attempt, state.attempt))) {
@@ -52,9 +58,16 @@ export class Holders {
     this.#event(name, attempt, 'begin', link.peer.node)
   }
 
-  /** @returns what S is told: it may resume, or D has it */
-  abort(link: Link, name: string, attempt: Attempt): 'aborted' | 'taken' {
+  /** @returns what S is told: it may resume, or D has it; undefined for anybody else */
+  abort(link: Link, message: MessageOf<'ABORT'>): 'aborted' | 'taken' | undefined {
+    const { name, attempt } = message
     const known = this.#held.get(name)
+    const entry = this.#context.directory.lookup(name)
+    const begun = known !== undefined && sameIdentity(known.source, link.peer)
+    if (!begun && (entry === undefined || !isOwner(link, entry, attempt))) {
+      notItsOwn(this.#context, link, message)
+      return undefined
+    }
     const { state, answer } = stepHolder(known?.state, { type: 'abort', attempt })
     if (state !== undefined) {
       const rest = known ?? {
@@ -71,8 +84,14 @@ export class Holders {
     return answer === 'taken' || answer === 'closed' ? 'taken' : 'aborted'
   }
 
-  take(link: Link, name: string, attempt: Attempt): void {
+  take(link: Link, message: MessageOf<'TAKE'>): void {
+    const { name, attempt } = message
     const known = this.#held.get(name)
+    // Only its destination asks for a copy; for one that this node never heard of, in the name's own epoch, anybody.
+    const { destination } = known !== undefined && sameAttempt(known.state.attempt, attempt) ? known : {}
+    const epoch = this.#context.directory.lookup(name)?.epoch ?? 0
+    if ((destination !== undefined && !sameIdentity(destination, link.peer)) || attempt.epoch > epoch)
+      return notItsOwn(this.#context, link, message)
     const sourceDead = known !== undefined && this.#context.isDead(known.source)
     const { state, answer } = stepHolder(known?.state, { type: 'take', attempt, sourceDead })
     if (state !== undefined && known !== undefined) this.#put(name, { ...known, state })
@@ -103,13 +122,25 @@ export class Holders {
 
   died(identity: Identity): void {
     for (const [name, held] of this.#held) {
-      if (held.foreign && held.state.status === 'begun' && sameIdentity(held.source, identity)) this.#ask(name, held)
+      if (this.#isOpen(name, held) && sameIdentity(held.source, identity)) this.#ask(name, held)
     }
   }
 
-  /** This node waits for the answer of a foreign destination about a process of the dead node. */
-  holds(name: string): boolean {
-    return this.#held.get(name)?.asking !== undefined
+  /** A foreign destination may have a copy from that life of a node: this node asks it, or is about to. */
+  holds(name: string, node: string, incarnation: number): boolean {
+    const held = this.#held.get(name)
+    if (held === undefined || !this.#isOpen(name, held)) return false
+    return held.source.node === node && held.source.incarnation === incarnation
+  }
+
+  /** A destination in another cluster may have it, and nobody knows of a newer epoch: then it has a gateway already. */
+  #isOpen(name: string, { foreign, state }: Held): boolean {
+    return foreign && state.status === 'begun' && !this.#outgrown(name, state.attempt)
+  }
+
+  #outgrown(name: string, attempt: Attempt): boolean {
+    const entry = this.#context.directory.lookup(name)
+    return entry !== undefined && entry.epoch > attempt.epoch
   }
 
   #ask(name: string, held: Held): void {
@@ -117,6 +148,7 @@ export class Holders {
     if (held.asking !== undefined || address === undefined || destination === undefined) return
     const { clock, limits, roads } = this.#context
     const send = (): void => {
+      if (!this.#isOpen(name, held)) return this.#stopAsking(held)
       void roads.connect(address).catch(() => undefined)
       tell(this.#context, destination, { type: 'TAKE_OVER', name, attempt: held.state.attempt })
       if (held.asking !== undefined) held.asking.timer = clock.after(limits.resendMs * 5, send)
@@ -131,9 +163,10 @@ export class Holders {
   }
 
   /** @returns whether it was the answer of a destination that was asked */
-  activated(message: MessageOf<'ACTIVATED'>): boolean {
-    const held = this.#asked(message)
+  activated({ peer }: Link, message: MessageOf<'ACTIVATED'>): boolean {
+    const held = this.#asked(peer, message)
     if (held?.destination === undefined || held.address === undefined) return false
+    if (!isPlausible(message.epoch, message.attempt.epoch, this.#context.clock.wall())) return false
     held.state = { ...held.state, status: 'taken' }
     this.#deps.tookOver(message, { destination: held.destination, address: held.address })
     this.#stopAsking(held)
@@ -141,8 +174,8 @@ export class Holders {
     return true
   }
 
-  refused(message: MessageOf<'REFUSED'>): boolean {
-    const held = this.#asked(message)
+  refused({ peer }: Link, message: MessageOf<'REFUSED'>): boolean {
+    const held = this.#asked(peer, message)
     if (held === undefined) return false
     held.state = { ...held.state, status: 'closed' }
     this.#stopAsking(held)
@@ -150,8 +183,9 @@ export class Holders {
     return true
   }
 
-  #asked({ name, attempt }: { readonly name: string; readonly attempt: Attempt }): Held | undefined {
+  #asked(by: Identity, { name, attempt }: { readonly name: string; readonly attempt: Attempt }): Held | undefined {
     const held = this.#held.get(name)
+    if (held?.destination === undefined || !sameIdentity(held.destination, by)) return undefined
     return held?.asking !== undefined && sameAttempt(held.state.attempt, attempt) ? held : undefined
   }
 
@@ -160,9 +194,9 @@ export class Holders {
     const before = this.#context.clock.now() - this.#context.limits.endedMs
     for (const [name, held] of this.#held) {
       if (held.asking !== undefined) continue
-      const entry = this.#context.directory.lookup(name)
-      const outgrown = entry !== undefined && entry.epoch > held.state.attempt.epoch
-      if (outgrown || (held.at < before && held.state.status !== 'begun')) this.#held.delete(name)
+      // An attempt that is open outlives its source only as long as the name: its verdict asked for copies.
+      const open = held.state.status === 'begun' && this.#context.directory.lookup(name)?.status === 'live'
+      if (this.#outgrown(name, held.state.attempt) || (held.at < before && !open)) this.#held.delete(name)
     }
   }
 

@@ -164,10 +164,14 @@ const wayBack = (state: SourceState, word: 'refused' | 'aborted'): Step => {
   if (phase === 'aborting' || phase === 'parked') return go(state, 'resumed', { type: 'resume' })
   // A refusal is D's own: it burned the attempt and never ran it, so even a commit may be taken back.
   if (word === 'refused' && (phase === 'preparing' || phase === 'committed'))
-    return go(state, 'resumed', { type: 'resume' })
+    return go(state, 'resumed', ...tellHolder(state), { type: 'resume' })
   if (word === 'refused' && phase === 'detaching') return go(state, 'aborting', abortTo(state))
   return stay(state)
 }
+
+/** D's word is enough for S; H only need not remember the attempt as open. */
+const tellHolder = ({ thirdHolder, holderDead }: SourceState): SourceEffect[] =>
+  thirdHolder && holderDead === undefined ? [{ type: 'sendAbort', toHolder: true, toDestination: false }] : []
 
 const giveUp = (state: SourceState): Step => {
   if (state.phase === 'freezing') return go(state, 'resumed', { type: 'resume' })

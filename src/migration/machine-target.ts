@@ -260,6 +260,9 @@ const takeOver = (state: TargetState): Step => {
 const again = (state: TargetState): Step => {
   switch (state.phase) {
     case 'prepared':
+      // The holder in the other cluster asks when it knows of the attempt. It may never have heard of it.
+      if (state.foreign && state.sourceDead !== undefined)
+        return park(state, 'the source is dead, and its holder has not asked for it')
       return { state, effects: [{ type: 'sendPrepared' }] }
     case 'taking':
       return { state, effects: [{ type: 'askHolder' }] }

@@ -16,8 +16,14 @@ interface PackOptions {
   readonly bytesMax: number
 }
 
+interface Packed {
+  readonly bytes: Buffer
+  /** Names to which it has sends that are not acknowledged: the destination holds its sends to them until FLUSHED. */
+  readonly sends: readonly string[]
+}
+
 /** @throws ERR_CALLBACK ERR_MOVE_TIMEOUT ERR_NOT_PORTABLE ERR_STATE_TOO_LARGE, and nothing else */
-export const pack = async (context: MoveContext, process: Process, options: PackOptions): Promise<Buffer> => {
+export const pack = async (context: MoveContext, process: Process, options: PackOptions): Promise<Packed> => {
   const { name } = process
   const { clock, limits, channels } = context
   const { timeoutMs, answer, bytesMax } = options
@@ -27,10 +33,11 @@ export const pack = async (context: MoveContext, process: Process, options: Pack
     const late = () => fail('ERR_MOVE_TIMEOUT', { name, ms: timeoutMs, reason: 'prepareHandover did not end' })
     const handed = await within(clock, timeoutMs, handover(process), late)
     const answers = answer === undefined ? [] : [answer]
-    const snapshot = { image: dehydrate(process, handed), answers, sends: channels.unacked(process) }
+    const sends = channels.unacked(process)
+    const snapshot = { image: dehydrate(process, handed), answers, sends }
     const bytes = encodeSnapshot(name, snapshot, clock.now(), limits)
     if (bytes.length > bytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes: bytes.length, limit: bytesMax })
-    return bytes
+    return { bytes, sends }
   } catch (error) {
     throw asMobilityError(error, callback)
   }

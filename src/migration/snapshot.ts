@@ -6,7 +6,7 @@
  *     sends    names to which the process has unacknowledged messages: D holds its sends to them until FLUSHED
  */
 import { crc32 } from 'node:zlib'
-import { fail, reasonOf } from '../base/errors.js'
+import { fail, isMobilityError, reasonOf } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
 import type { ProcessImage } from '../process/image.js'
 import { callIdToWire, imageFromWire, imageToWire, readCallId } from '../process/image.js'
@@ -22,11 +22,25 @@ export interface Snapshot {
 /** @throws ERR_NOT_PORTABLE (with the path of the field) ERR_STATE_TOO_LARGE */
 export const encodeSnapshot = (name: string, snapshot: Snapshot, now: number, limits: Limits): Buffer => {
   const wire = [imageToWire(snapshot.image, now), snapshot.answers.map(callIdToWire), snapshot.sends]
-  const bytes = encodeValue(wire, 'process', stateValueLimits(limits))
+  const bytes = encode(wire, limits)
   if (bytes.length > limits.stateBytesMax) {
     throw fail('ERR_STATE_TOO_LARGE', { name, bytes: bytes.length, limit: limits.stateBytesMax })
   }
   return bytes
+}
+
+/** What a path in the image means to whoever wrote the kind. */
+const PLACES = ['state', 'args', 'mailbox', 'continueWith', 'timers'] as const
+
+const encode = (wire: unknown, limits: Limits): Buffer => {
+  try {
+    return encodeValue(wire, 'process', stateValueLimits(limits))
+  } catch (error) {
+    const { path } = isMobilityError(error) ? error.fields : {}
+    if (!isMobilityError(error) || typeof path !== 'string') throw error
+    const known = path.replace(/^process\[0\]\[(\d)\]/, (whole, place: string) => PLACES[Number(place)] ?? whole)
+    throw fail(error.code, { ...error.fields, path: known })
+  }
 }
 
 /** @throws ERR_SNAPSHOT */

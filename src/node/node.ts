@@ -3,6 +3,7 @@ import { realClock } from '../base/clock.js'
 import { fail, reasonOf } from '../base/errors.js'
 import type { EventOf, EventType } from '../base/events.js'
 import { type Address, addressText, checkName, type Identity } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
 import { hexId } from '../base/ports.js'
 import { realRandom } from '../base/random.js'
 import type { Parked } from '../migration/coordinator.js'
@@ -10,6 +11,8 @@ import type { AnyKind, ArgsOf, Ref } from '../process/kind.js'
 import { makeRef, type RefPort } from '../process/ref.js'
 import { ServerProcess } from '../process/server.js'
 import { tcpTransport } from '../transport/tcp.js'
+import { stateValueLimits } from '../wire/codec.js'
+import { copyPortable } from '../wire/portable.js'
 import { checkOptions, type NodeOptions } from './options.js'
 import { outlet } from './outlet.js'
 import { Parts, type World } from './parts.js'
@@ -28,9 +31,19 @@ export interface Whereabouts {
 }
 
 export type StartOptions<K extends AnyKind> =
-  ArgsOf<K> extends []
+  [] extends ArgsOf<K>
     ? { readonly name: string; readonly args?: ArgsOf<K> }
     : { readonly name: string; readonly args: ArgsOf<K> }
+
+/** Its arguments travel with it, and are read again at a restart: they are copied, like those of a call. */
+const checkStart = (options: StartOptions<AnyKind>, limits: Limits): { name: string; args: unknown[] } => {
+  const wrong = (why: string) => fail('ERR_BAD_ARGUMENT', { what: 'node.start()', why })
+  if (typeof options !== 'object' || options === null) throw wrong('it takes a kind and { name, args }')
+  const name = checkName(options.name)
+  const args: unknown = options.args ?? []
+  if (!Array.isArray(args)) throw wrong('args must be a list')
+  return { name, args: copyPortable(args, 'args', stateValueLimits(limits)).copy as unknown[] }
+}
 
 /** Sizes of every table, for tests that look for leaks. */
 export type NodeStats = Readonly<Record<string, number>>
@@ -69,17 +82,21 @@ export class MobilityNode {
   /**
    * Starts a process under a name that nobody has, in the whole cluster.
    * @returns a ref; the name is registered, and the next line here finds it
-   * @throws ERR_ALREADY_STARTED (fields.node says where) ERR_KIND_UNKNOWN ERR_NAME_INVALID ERR_START_FAILED
-   *   ERR_START_IGNORED ERR_CLAIM_TIMEOUT ERR_NODE_STOPPED
+   * @throws ERR_ALREADY_STARTED (fields.node says where) ERR_KIND_UNKNOWN ERR_NAME_INVALID ERR_BAD_ARGUMENT
+   *   ERR_NOT_PORTABLE (its args) ERR_START_FAILED ERR_START_IGNORED ERR_CLAIM_TIMEOUT ERR_NODE_STOPPED
    */
   async start<K extends AnyKind>(kind: K, options: StartOptions<K>): Promise<Ref<K>> {
     const { identity, settings, registry, table, host, events } = this.#parts
     if (this.#stopping !== undefined) throw fail('ERR_NODE_STOPPED', { node: this.name })
-    const name = checkName(options.name)
-    if (settings.kinds.get(kind.kind) !== kind) throw fail('ERR_KIND_UNKNOWN', { node: identity.node, kind: kind.kind })
+    const { name, args } = checkStart(options, settings.limits)
+    if (kind === undefined || kind === null || settings.kinds.get(kind.kind) !== kind) {
+      throw fail('ERR_KIND_UNKNOWN', { node: identity.node, kind: String(kind?.kind) })
+    }
     const entry = await registry.claim(name, kind.kind)
+    // Nobody would end it any more. The claim ends with the node.
+    if (this.#stopping !== undefined) throw fail('ERR_NODE_STOPPED', { node: this.name })
     const { epoch, line } = entry
-    const process = new ServerProcess(host, { name, kind, args: options.args ?? [], epoch, line })
+    const process = new ServerProcess(host, { name, kind, args, epoch, line })
     table.set(process)
     this.#parts.channels.routeChanged(name)
     await process.start()
@@ -130,16 +147,17 @@ export class MobilityNode {
 
   /**
    * Ends a doubt: `restore` runs the copy that is here, `discard` gives it up. Look at both sides first: two copies
-   * that are both restored are two processes.
+   * that are both restored are two processes. On its gateway, `discard` also frees the name of a process that left to
+   * another cluster and will not come back.
    * @returns whether there was something to decide
    */
   decide(name: string, choice: 'restore' | 'discard'): boolean {
     return this.#parts.coordinator.decide(name, choice)
   }
 
-  /** Says that a silent member is dead, on your word. */
-  declareDead(node: string): void {
-    this.#parts.membership.declareDead(node)
+  /** Says that a silent member is dead, on your word. @returns false when it is not a live member */
+  declareDead(node: string): boolean {
+    return this.#parts.membership.declareDead(node)
   }
 
   stats(): NodeStats {

@@ -2,7 +2,7 @@
 import { fail } from '../base/errors.js'
 import { type Address, checkLabel } from '../base/ids.js'
 import { type Limits, resolveLimits } from '../base/limits.js'
-import { checkLogger, defaultLogger } from '../base/logger.js'
+import { checkLogger, defaultLogger, plainLogger } from '../base/logger.js'
 import type { Logger } from '../base/ports.js'
 import type { AnyKind, KindTable } from '../process/kind.js'
 
@@ -68,17 +68,12 @@ export const checkOptions = (options: NodeOptions, trusted: boolean): Settings =
     throw wrong('name', 'createNode takes an object with at least a name')
   for (const key of Object.keys(options)) if (!OPTIONS.has(key)) throw wrong(key, 'there is no such option')
   const name = checkLabel('name', options.name)
-  const listen: Address = {
-    host: checkHost('host', options.host ?? '127.0.0.1'),
-    port: checkPort('port', options.port ?? 1805, 0),
-  }
+  const { host = '127.0.0.1', port = 1805 } = options
+  const listen: Address = { host: checkHost('host', host), port: checkPort('port', port, 0) }
   const secret = checkSecret(options.secret)
-  const logger = options.logger === undefined ? defaultLogger(name) : checkLogger(options.logger)
+  const logger = plainLogger(options.logger === undefined ? defaultLogger(name) : checkLogger(options.logger))
   if (!trusted) checkExposure(name, listen.host, secret, options.insecure === true, logger)
-  const limits = {
-    ...(options.limits ?? {}),
-    ...(options.callTimeoutMs === undefined ? {} : { callTimeoutMs: options.callTimeoutMs }),
-  }
+  const limits = checkLimits(options)
   return {
     name,
     listen,
@@ -86,13 +81,21 @@ export const checkOptions = (options: NodeOptions, trusted: boolean): Settings =
     cluster: options.cluster === undefined ? undefined : checkLabel('cluster', options.cluster),
     secret,
     join: checkList('join', options.join).map((seed) => parseAddress('join', seed)),
-    kinds: checkKinds(options.kinds),
+    kinds: checkKinds(options.kinds, limits),
     logger,
-    limits: resolveLimits(limits),
+    limits,
   }
 }
 
 const wrong = (option: string, why: string) => fail('ERR_OPTION', { option, why })
+
+const checkLimits = ({ limits = {}, callTimeoutMs }: NodeOptions): Limits => {
+  if (typeof limits !== 'object' || limits === null) throw wrong('limits', 'must be an object')
+  if (callTimeoutMs === undefined) return resolveLimits(limits)
+  if (!Number.isSafeInteger(callTimeoutMs) || callTimeoutMs < 1)
+    throw wrong('callTimeoutMs', 'must be a whole number above 0')
+  return resolveLimits({ ...limits, callTimeoutMs })
+}
 
 const checkList = <T>(option: string, value: readonly T[] | undefined): readonly T[] => {
   if (value === undefined) return []
@@ -143,7 +146,11 @@ const checkExposure = (
   logger.warn({ host }, 'listening off loopback without encryption: peers are authenticated, bytes are readable')
 }
 
-const checkKinds = (kinds: readonly AnyKind[] | undefined): KindTable => {
+/** What a HELLO takes at most: around the kinds, and around the name of each. */
+const HELLO_BYTES = 700
+const KIND_BYTES = 24
+
+const checkKinds = (kinds: readonly AnyKind[] | undefined, { kindsMax, helloFrameBytesMax }: Limits): KindTable => {
   const table = new Map<string, AnyKind>()
   for (const kind of checkList('kinds', kinds)) {
     if (
@@ -157,5 +164,10 @@ const checkKinds = (kinds: readonly AnyKind[] | undefined): KindTable => {
     if (table.has(kind.kind)) throw wrong('kinds', `two of them are named ${kind.kind}`)
     table.set(kind.kind, kind)
   }
-  return table
+  // Peers refuse a HELLO with more.
+  if (table.size > kindsMax) throw wrong('kinds', `has ${table.size} of them, limits.kindsMax is ${kindsMax}`)
+  let bytes = HELLO_BYTES
+  for (const name of table.keys()) bytes += Buffer.byteLength(name) + KIND_BYTES
+  if (bytes <= helloFrameBytesMax) return table
+  throw wrong('kinds', `their names need ${bytes} bytes, limits.helloFrameBytesMax is ${helloFrameBytesMax}`)
 }

@@ -1,8 +1,8 @@
 /** The way out: what a ref does, for callers outside and for processes. Both go through the channels. */
-import { fail } from '../base/errors.js'
+import { fail, type MobilityError } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
 import type { Channels } from '../channel/channels.js'
-import type { MoveResult } from '../process/directives.js'
+import { checkReason, type MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { CallOptions, Monitor } from '../process/kind.js'
 import type { RefPort } from '../process/ref.js'
@@ -41,11 +41,11 @@ export const outlet = ({ channels, limits, monitor }: OutletDeps, owner: Process
     return channels.call(name, ['sendMe', [to, options]], send) as Promise<MoveResult>
   },
   async stop(name, reason) {
-    await channels.call(name, ['stop', [reason]], {
-      lane: 1,
-      timeoutMs: Number.POSITIVE_INFINITY,
-      owner,
-      label: `${name}.stop`,
+    const send = { lane: 1, timeoutMs: Number.POSITIVE_INFINITY, owner, label: `${name}.stop` } as const
+    const stopped = channels.call(name, ['stop', [checkReason(reason)]], send)
+    // It ended for another reason before this one came: then it has ended.
+    await stopped.catch((error: MobilityError) => {
+      if (error.code !== 'ERR_STOPPED') throw error
     })
   },
   monitor,

@@ -97,6 +97,7 @@ export class Parts {
     this.replies = new Replies({
       clock,
       limits,
+      events,
       post: (process, reply) => this.router.post(process, reply),
       isDead: (sender) => this.#isDead(parseOrigin(sender)),
     })
@@ -177,14 +178,8 @@ export class Parts {
     const resumed = (): void => {
       for (const process of this.table.all()) process.wake()
     }
-    return new Pulse({
-      clock: this.world.clock,
-      limits,
-      events: this.events,
-      log,
-      links: () => this.links.all(),
-      resumed,
-    })
+    const { events } = this
+    return new Pulse({ clock: this.world.clock, limits, events, log, links: () => this.links.all(), resumed })
   }
 
   #makeLinks(): Links {
@@ -276,8 +271,8 @@ export class Parts {
       if (!this.membership.linkUp(link)) return
     } else {
       this.roads.linkUp(link.peer)
-      this.coordinator.linkUp(link)
     }
+    this.coordinator.linkUp(link)
     this.channels.routesChanged()
     this.replies.resendAll()
   }
@@ -348,7 +343,7 @@ export class Parts {
     this.inbox.ended(process, reason)
     const { node, incarnation } = this.identity
     const kind = process.kind.kind
-    const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'ended', reason: reason.slice(0, 300) }
+    const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'ended', reason }
     const known = this.registry.lookup(name)
     if (known === undefined || (known.node === node && known.epoch <= epoch)) {
       this.registry.publish(entry)
@@ -361,8 +356,8 @@ export class Parts {
   /** Local callers get a copy at once; others get bytes that are kept until they have them. */
   #reply(process: Process, to: CallId, outcome: Outcome, dueAt: number): void {
     if (!this.router.isLocal(to)) return this.replies.send(process, to, outcome, dueAt)
-    const { channels } = this
-    queueMicrotask(() => channels.reply(process.name, to.lane, to.seq, this.#copied(outcome)))
+    const copied = this.#copied(outcome)
+    queueMicrotask(() => this.channels.reply(process.name, to.lane, to.seq, copied))
   }
 
   #copied(outcome: Outcome): Outcome {

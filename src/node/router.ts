@@ -68,7 +68,10 @@ export class Router implements Courier {
       return { type: 'ended', line, reason, path: this.#isHere(entry) ? 'here' : this.#pathTo(this.#linkFor(entry)) }
     }
     if (directory.isRecovering(name)) return { type: 'there', line, path: undefined }
-    return { type: 'there', line, path: this.#pathTo(this.#linkFor(entry)) }
+    const path = this.#pathTo(this.#linkFor(entry))
+    // With the epoch: through a gateway the link stays the same when the process moves on, and what its frozen copy
+    // dropped must be sent again.
+    return { type: 'there', line, path: path === undefined ? undefined : `${path} ${entry.epoch}` }
   }
 
   #pathTo(link: Link | undefined): string | undefined {
@@ -152,27 +155,41 @@ export class Router implements Courier {
   }
 
   #deliver(link: Link, message: MessageOf<'DELIVER'>): void {
-    const { clock, limits, identity, events } = this.#deps
+    const { clock, limits } = this.#deps
     const sender = parseOrigin(message.origin)
-    const own = identity().cluster
-    // A member speaks for itself, and a gateway for other clusters; nobody from outside speaks for one of ours.
-    const forged = sender === undefined || (sender.cluster === own && !sameIdentity(sender, link.peer))
-    if (forged) {
-      events.emit('violation', {
-        peer: link.peer.node,
-        what: `a message in the name of ${message.origin}`,
-        name: message.name,
-      })
-      return
-    }
-    if (sender.cluster !== own) this.#paths.set(sender.cluster, link)
+    if (sender === undefined || !this.#speaksAs(link, sender))
+      return this.#violation(link, `a message in the name of ${message.origin}`, message.name)
+    // What another cluster may not use looks to it like what is not there.
+    if (!link.peer.member && !this.#deps.parts().coordinator.delegations.serves(message.name, link.peer.cluster))
+      return this.#violation(link, 'a message to a name that its cluster was not given', message.name)
+    if (!link.peer.member) this.#paths.set(sender.cluster, link)
     const { name, lane, line, seq, open, hops, what, remainingMs, body } = message
     const dueAt = remainingMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + remainingMs
     const origin = message.origin as Origin
-    this.dispatch(
-      { name, origin, lane: lane as Lane, line, seq, open, hops, what, dueAt, load: Load.from(body, limits) },
-      link,
-    )
+    const load = Load.from(body, limits)
+    const parcel: Parcel = { name, origin, lane: lane as Lane, line, seq, open, hops, what, dueAt, load }
+    if (hops > limits.hopsMax) this.#tooFar(parcel, hops)
+    else this.dispatch(parcel, link)
+  }
+
+  // ---- who may say what
+
+  /** A member speaks for itself, and a node of another cluster for any but ours. */
+  #speaksAs({ peer }: Link, sender: Identity): boolean {
+    return peer.member ? sameIdentity(sender, peer) : sender.cluster !== this.#deps.identity().cluster
+  }
+
+  /** Does the name run there, or lead on from there? Only such a node says what was taken and what came of it. */
+  #speaksFor({ peer }: Link, entry: Entry | undefined): boolean {
+    if (entry === undefined) return false
+    const { via } = entry
+    if (via !== undefined && entry.node === this.#deps.identity().node)
+      return !peer.member && addressText(peer.address) === addressText(via)
+    return peer.member && peer.node === entry.node && peer.incarnation === entry.incarnation
+  }
+
+  #violation({ peer }: Link, what: string, name: string): void {
+    this.#deps.events.emit('violation', { peer: peer.node, what, name })
   }
 
   // ---- back to senders
@@ -198,6 +215,7 @@ export class Router implements Courier {
       queueMicrotask(() => this.#deps.parts().channels.receipt(name, lane, receipt))
       return
     }
+    this.#deps.directory.flush()
     const link = this.#toward(origin, name)
     if (receipt.type === 'ack')
       link?.send({ type: 'ACK', name, origin, lane, line: receipt.line, epoch: receipt.epoch, next: receipt.next })
@@ -218,7 +236,11 @@ export class Router implements Courier {
       })
       return
     }
-    this.#toward(origin, process.name)?.send({
+    this.#deps.directory.flush()
+    const link = this.#toward(origin, process.name)
+    // A caller that reads nothing gets no more of it: the answer is kept, and sent again.
+    if (link === undefined || link.queuedBytes > this.#deps.limits.writeQueueBytesMax) return
+    link.send({
       type: 'REPLY',
       name: process.name,
       origin,
@@ -255,33 +277,41 @@ export class Router implements Courier {
         this.#backward(link, message)
         return true
       case 'REPLY_ACK':
-        this.replyAck(
-          { name: message.name, origin: message.origin as Origin, lane: message.lane as Lane },
-          message.seqs,
-        )
+        this.#replyAcked(link, message)
         return true
       case 'REDIRECT':
         if (!link.peer.member) return true
-        this.#deps.directory.learn(message.entry, link.peer.node)
-        this.#deps.parts().channels.routeChanged(message.entry.name, true)
+        this.#redirected(link, message.entry)
         return true
       default:
         return false
     }
   }
 
+  #replyAcked(link: Link, { name, origin, lane, seqs }: MessageOf<'REPLY_ACK'>): void {
+    const sender = parseOrigin(origin)
+    if (sender === undefined || !this.#speaksAs(link, sender))
+      return this.#violation(link, `an acknowledgement in the name of ${origin}`, name)
+    this.replyAck({ name, origin: origin as Origin, lane: lane as Lane }, seqs)
+  }
+
   /** Acks and answers: for this node's channels, or, at a gateway, for those of a member. */
   #backward(link: Link, message: MessageOf<'ACK' | 'RESET' | 'GONE' | 'REPLY'>): void {
     const origin = message.origin as Origin
+    const entry = this.#deps.directory.lookup(message.name)
+    // From a copy that was superseded: its word counts no more (G2).
+    if (entry !== undefined && message.epoch < entry.epoch && message.epoch !== 0) return
+    if (!this.#speaksFor(link, entry)) {
+      // Of a newer epoch, from outside: the news of where it is now is on its way, and this comes again.
+      const early = !link.peer.member && entry?.via !== undefined && message.epoch > entry.epoch
+      if (!early) this.#violation(link, `${message.type} for what it does not run`, message.name)
+      return
+    }
     if (origin !== originOf(this.#deps.identity())) {
       const back = this.#toward(origin, message.name)
       if (back !== link) back?.send(message)
       return
     }
-    // From a copy that was superseded: its word counts no more (G2).
-    const entry = this.#deps.directory.lookup(message.name)
-    const hopsOnly = message.type === 'REPLY' && message.epoch === 0
-    if (entry !== undefined && message.epoch < entry.epoch && message.epoch !== 0 && !hopsOnly) return
     const lane = message.lane as Lane
     const { channels } = this.#deps.parts()
     if (message.type === 'REPLY') return this.#reply(link, message, lane)
@@ -320,6 +350,14 @@ export class Router implements Courier {
       if (link?.peer.member === true) link.send({ type: 'REDIRECT', entry })
     }
     channels.routeChanged(name, true)
+  }
+
+  /** News is told by the registry. No news: the copy there was frozen and runs again: what it dropped goes out anew. */
+  #redirected(link: Link, entry: Entry): void {
+    const { directory, parts } = this.#deps
+    const before = directory.lookup(entry.name)
+    directory.learn(entry, link.peer.node)
+    if (directory.lookup(entry.name) === before) parts().channels.routeChanged(entry.name, true)
   }
 
   linkDown(link: Link): void {
