@@ -19,7 +19,7 @@ $(STAMP): package-lock.json
 build: install ## compile and type-check everything to dist/
 	$(BIN)/tsc -p tsconfig.json
 
-demo: build ## two clusters on this machine, a process that moves between them
+demo: build ## a process moves over TCP under load, inside a cluster and between two; nothing may be lost
 	node dist/scripts/demo.js
 
 test: build ## all tests, or FILES="test/unit/a.test.ts test/property"; ARGS go to tap
