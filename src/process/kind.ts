@@ -29,7 +29,10 @@ export type Handlers<S, L> = Readonly<Record<string, (self: Self<S, L>, ...args:
 export interface KindSpec<S, A extends unknown[], C, U, L> {
   /** Of the state's shape, a whole number from 1. Default 1. Raise it with each change of the shape. */
   readonly version?: number
-  /** Makes the state: plain data, the one thing a process owns. */
+  /**
+   * Makes the state: plain data, the one thing a process owns. Annotate its parameters, also one with a default:
+   * TypeScript infers nothing from them otherwise.
+   */
   readonly init: (...args: A) => Awaitable<InitResult<S>>
   /**
    * What cannot travel (sockets, handles): its result is `self.local`. Runs after init, a restart and a move. Write it
