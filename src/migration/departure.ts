@@ -27,6 +27,7 @@ import {
 } from './machine-source.js'
 import { pack } from './packing.js'
 import type { Plan } from './plan.js'
+import { beginOf, prepareOf } from './source-words.js'
 import { goOn, wake } from './waking.js'
 
 interface DepartureOptions {
@@ -258,7 +259,7 @@ export class Departure {
       case 'sendPrepare':
         return this.#sendPrepare()
       case 'sendBegin':
-        return this.#toHolder(this.#begin())
+        return this.#toHolder(beginOf(this))
       case 'detach':
         return void this.process.detach().then(() => this.step({ type: 'detached' }))
       case 'sendCommit':
@@ -292,34 +293,14 @@ export class Departure {
     tell(this.#context, this.destination, { type, name: this.name, attempt: this.attempt })
   }
 
-  #begin(): Message {
-    const { destination, address, foreign, attempt } = this
-    const { line, kind } = this.process
-    return { type: 'BEGIN', name: this.name, attempt, kind: kind.kind, line, destination, address, foreign }
-  }
-
   #sendPrepare(): void {
     const link: Link | undefined = this.#context.roads.to(this.destination)
     const bytes = this.#bytes
     if (link === undefined || bytes === undefined) {
       return this.giveUp(fail('ERR_LINK_LOST', { peer: this.destination.node, reason: 'it broke before the move' }))
     }
-    const { process, attempt, holder, delegations } = this
     const { transfer } = this.#options
-    link.send({
-      type: 'PREPARE',
-      name: this.name,
-      attempt,
-      toIncarnation: this.destination.incarnation,
-      kind: process.kind.kind,
-      version: process.kind.version,
-      line: process.line,
-      holder: holder?.node ?? '',
-      holderIncarnation: holder?.incarnation ?? 0,
-      transfer,
-      totalBytes: bytes.length,
-      delegations,
-    })
+    link.send(prepareOf(this, transfer, bytes.length))
     this.#outgoing = new Outgoing(link, transfer, bytes, this.#context.limits)
     this.#event('prepare', { bytes: bytes.length })
     this.#outgoing.start()
@@ -368,7 +349,8 @@ export class Departure {
     this.#event('retire', { ms: pauseMs, bytes: moved?.bytes ?? 0 })
     const { node } = this.destination
     const data = { name: this.name, to: node, epoch: moved?.epoch, bytes: moved?.bytes }
-    this.#context.log.info(data, `${this.name} moved to ${this.foreign ? addressText(this.address) : node}`)
+    const where = this.foreign ? `${node} (${addressText(this.address)})` : node
+    this.#context.log.info(data, `${this.name} moved to ${where}`)
     // D answers too, and may die before its answer is here. (No bytes: it is the registry's word, ahead of D's own.)
     if (moved !== undefined && moved.bytes > 0)
       this.#answer({ epoch: moved.epoch, pauseMs: moved.pauseUs / 1_000, stateBytes: moved.bytes, moved: true })
