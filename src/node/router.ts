@@ -159,9 +159,12 @@ export class Router implements Courier {
     const sender = parseOrigin(message.origin)
     if (sender === undefined || !this.#speaksAs(link, sender))
       return this.#violation(link, `a message in the name of ${message.origin}`, message.name)
-    // What another cluster may not use looks to it like what is not there.
-    if (!link.peer.member && !this.#deps.parts().coordinator.delegations.serves(message.name, link.peer.cluster))
-      return this.#violation(link, 'a message to a name that its cluster was not given', message.name)
+    if (!link.peer.member && !this.#deps.parts().coordinator.delegations.serves(message.name, link.peer.cluster)) {
+      // What another cluster may not use looks to it like what is not there. Of that a restarted node knows nothing.
+      if (this.#deps.directory.lookup(message.name)?.status === 'live')
+        this.#violation(link, 'a message to a name that its cluster was not given', message.name)
+      return
+    }
     if (!link.peer.member) this.#paths.set(sender.cluster, link)
     const { name, lane, line, seq, open, hops, what, remainingMs, body } = message
     const dueAt = remainingMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + remainingMs
@@ -303,11 +306,12 @@ export class Router implements Courier {
     if (entry !== undefined && message.epoch < entry.epoch && message.epoch !== 0) return
     if (!this.#speaksFor(link, entry)) {
       // Of a newer epoch, from outside: the news of where it is now is on its way, and this comes again.
-      const early = !link.peer.member && entry?.via !== undefined && message.epoch > entry.epoch
-      if (!early) this.#violation(link, `${message.type} for what it does not run`, message.name)
+      const early = !link.peer.member && message.epoch > (entry?.epoch ?? 0)
+      if (!early && entry !== undefined) this.#violation(link, `${message.type} for what it does not run`, message.name)
       return
     }
     if (origin !== originOf(this.#deps.identity())) {
+      this.#deps.directory.flush()
       const back = this.#toward(origin, message.name)
       if (back !== link) back?.send(message)
       return

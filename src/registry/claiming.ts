@@ -7,7 +7,7 @@
  *                   '--accept, fail-- [CLAIMED] <--'     accept --> table, REGISTERED to all, the promise resolves
  */
 import { fail } from '../base/errors.js'
-import type { Identity } from '../base/ids.js'
+import { type Identity, isName } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
@@ -68,6 +68,7 @@ export class Claiming {
   /** A member wants a name whose home we may be. */
   asked(from: Life, { id, name, kind, view }: MessageOf<'CLAIM'>): void {
     const { clock, limits } = this.#deps
+    if (!isName(name)) return
     if (!this.#grants.has(name) && this.#grants.size >= limits.registryEntriesMax) return
     const { node, incarnation } = from
     this.#grant(name, { type: 'asked', asked: { node, incarnation, id, kind, view, at: clock.now() } })
