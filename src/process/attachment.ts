@@ -1,4 +1,4 @@
-/** What a process holds on one node and cannot take along: made by `attach`, let go by `detach`. */
+/** What a process holds on one node and cannot take along: made by `attach`, let go by `detach`, never both at once. */
 import { fail, reasonOf } from '../base/errors.js'
 import { within } from '../base/within.js'
 import type { Process } from './host.js'
@@ -8,6 +8,7 @@ export class Attachment {
   readonly #process: Process
   readonly #self: SelfHandle
   #attached = false
+  #detaching: Promise<void> | undefined
   local: unknown
 
   constructor(process: Process, self: SelfHandle) {
@@ -15,30 +16,65 @@ export class Attachment {
     this.#self = self
   }
 
+  /** It holds what it needs to run here. */
+  get ready(): boolean {
+    return this.#detaching === undefined && (this.#attached || this.#process.kind.spec.attach === undefined)
+  }
+
   /** @throws ERR_CALLBACK  attach failed or took too long */
   async attach(): Promise<void> {
+    await this.#detaching
     const { host, name, kind } = this.#process
     const { attach } = kind.spec
     if (attach === undefined || this.#attached) return
     const ms = host.limits.moveTimeoutMs
+    const late = fail('ERR_TIMEOUT', { what: `attach of ${name}`, ms })
+    let made: unknown
     try {
       this.#attached = true
-      this.local = await within(host.clock, ms, attach(this.#self), () =>
-        fail('ERR_TIMEOUT', { what: `attach of ${name}`, ms }),
-      )
+      this.#self.attaching += 1
+      made = attach(this.#self)
+      this.local = await within(host.clock, ms, made, () => late)
     } catch (error) {
       this.#attached = false
+      if (error === late) this.#letGoLater(made)
       throw fail('ERR_CALLBACK', { callback: 'attach', name, reason: reasonOf(error) }, { cause: error })
+    } finally {
+      this.#self.attaching -= 1
     }
   }
 
+  /** What comes after the time is let go again, unless something else was made meanwhile. */
+  #letGoLater(made: unknown): void {
+    void Promise.resolve(made).then(
+      (local) => {
+        if (this.#attached) return
+        this.local = local
+        this.#attached = true
+        return this.detach()
+      },
+      () => undefined,
+    )
+  }
+
   /** Never throws: it must not hold up a commit or an end. */
-  async detach(): Promise<void> {
-    if (!this.#attached) return
-    this.#attached = false
+  detach(): Promise<void> {
+    if (this.#attached) {
+      this.#attached = false
+      this.#detaching = this.#detach()
+    }
+    return this.#detaching ?? Promise.resolve()
+  }
+
+  async #detach(): Promise<void> {
     const { detach } = this.#process.kind.spec
-    if (detach !== undefined) await this.lastly('detach', () => detach(this.#self))
+    if (detach !== undefined) {
+      this.#self.attaching += 1
+      await this.lastly('detach', () => detach(this.#self))
+      this.#self.attaching -= 1
+    }
     this.local = undefined
+    this.#detaching = undefined
   }
 
   /** A last callback within its time; what it throws is logged. */

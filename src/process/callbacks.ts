@@ -5,6 +5,7 @@
  *                            '-> Verdict: answer, later, stop, continue, move, crash
  */
 import { fail, isMobilityError, type MobilityError, reasonOf } from '../base/errors.js'
+import { within } from '../base/within.js'
 import type { Destination } from './destination.js'
 import { type Directive, isDeferred, isDirective, Rejection } from './directives.js'
 import type { Process } from './host.js'
@@ -124,7 +125,9 @@ export const askConsent = (
     decide(fail('ERR_CALLBACK', { callback: 'mayMove', name, reason: reasonOf(error) }))
   try {
     const verdict = process.kind.spec.mayMove?.(self, to) ?? true
-    if (verdict instanceof Promise) verdict.then(answered, threw)
+    const ms = process.host.limits.moveTimeoutMs
+    const late = () => fail('ERR_TIMEOUT', { what: `mayMove of ${name}`, ms })
+    if (verdict instanceof Promise) within(process.host.clock, ms, verdict, late).then(answered, threw)
     else answered(verdict)
   } catch (error) {
     threw(error)

@@ -11,7 +11,8 @@ export const farewell = (process: Process, reason: string): void => {
     if (envelope.what === 'call') process.answer(envelope.from, stopped('no'))
     else dropped[envelope.what] += 1
   }
-  for (const message of mailbox.systemMessages()) {
+  // A copy: a freeze that is told takes itself out.
+  for (const message of [...mailbox.systemMessages()]) {
     if (message.what === 'freeze') message.frozen(fail('ERR_STOPPED', { name, reason }))
     else if (message.from !== undefined)
       process.answer(message.from, message.what === 'stop' ? success(undefined) : stopped('no'))

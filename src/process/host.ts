@@ -80,6 +80,7 @@ export interface Process {
   end(reason: ExitReason, answers?: readonly CallId[]): Promise<void>
   kill(): void
   detach(): Promise<void>
+  readonly ready: boolean
   attach(): Promise<void>
   run(epoch: number, line: number): void
   depart(why: string): void

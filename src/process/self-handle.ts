@@ -29,6 +29,8 @@ export class SelfHandle implements Self<unknown, never> {
   #stale: string | undefined
   /** The directives made in the running callback, to find one that is not returned. */
   readonly made: Directive[] = []
+  /** attach or detach runs: they may look at a copy that is frozen, or has departed. */
+  attaching = 0
   /** The call whose handler runs, for `defer`. */
   current: OpenCall | undefined
 
@@ -45,6 +47,7 @@ export class SelfHandle implements Self<unknown, never> {
   }
 
   #check(): Process {
+    if (this.attaching > 0) return this.#process
     const reason = this.#stale ?? (this.#process.phase === 'frozen' ? 'it is frozen for a move' : undefined)
     if (reason !== undefined) throw fail('ERR_STALE', { name: this.#process.name, reason })
     return this.#process

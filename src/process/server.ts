@@ -345,6 +345,11 @@ export class ServerProcess implements Process, Runnable {
     this.wake()
   }
 
+  /** It has what it needs to run here: nothing to attach, or attached and not letting go. */
+  get ready(): boolean {
+    return this.#attachment.ready
+  }
+
   /**
    * Makes what cannot travel, here. An inert copy does it after the commit, a frozen one that comes back does it again.
    * @throws ERR_CALLBACK  attach failed or took too long; the copy is as inert as before

@@ -79,9 +79,10 @@ export class Watches {
 
   #judge(watch: Watch): void {
     const fate = this.#fateOf(watch.name)
-    if (fate?.alive === true && fate.line <= watch.line) return
+    // Nothing is known of it here, as of a name at home when the process is away: no news is no death (G8).
+    if (fate === undefined || (fate.alive && fate.line <= watch.line)) return
     this.#watches.delete(watch.id)
     // Another line is another life: the one that was watched is over, however it ended.
-    this.#down(watch, fate === undefined ? 'noproc' : fate.alive ? 'restarted' : fate.reason)
+    this.#down(watch, fate.alive ? 'restarted' : fate.reason)
   }
 }
