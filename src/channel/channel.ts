@@ -50,7 +50,7 @@ export interface ChannelDeps {
   readonly events: Events
   readonly courier: Courier
   readonly origin: () => Origin
-  /** Messages to this name were acknowledged. */
+  /** Messages to this name were acknowledged, given up or lost: fewer are on their way. */
   readonly released: (name: string) => void
 }
 
@@ -176,6 +176,7 @@ export class Channel {
     this.#timers.get(out)?.cancel()
     this.#timers.delete(out)
     out.settle(fate)
+    this.#deps.released(this.name)
   }
 
   // ---- news
@@ -269,6 +270,7 @@ export class Channel {
       this.#forget(seq, entry)
     }
     if (count > 0) this.#deps.events.emit('undelivered', { name: this.name, what: 'cast', count, reason })
+    this.#deps.released(this.name)
   }
 
   #forget(seq: number, entry: Entry): void {

@@ -147,6 +147,7 @@ export class Channels {
     if (known !== undefined) return known
     const channel = new Channel(name, lane, this.#floor, this.#deps)
     this.#channels.set(key, channel)
+    channel.lastUsedAt = this.#deps.clock.now()
     channel.route()
     return channel
   }
@@ -222,8 +223,10 @@ export class Channels {
   /** Forgets channels on which all is acknowledged and answered and nothing was sent for a while. */
   sweep(): void {
     const before = this.#deps.clock.now() - IDLE_MS
+    // What is held will go out on the channel that it was given.
+    const held = new Set([...this.#holds.values()].flatMap((names) => [...names.keys()]))
     for (const [key, channel] of this.#channels) {
-      if (!channel.idle || channel.lastUsedAt > before) continue
+      if (!channel.idle || channel.lastUsedAt > before || held.has(channel.name)) continue
       this.#floor = Math.max(this.#floor, channel.nextSeq)
       this.#channels.delete(key)
     }
