@@ -84,6 +84,7 @@ export class Admission {
     const { limits, kinds } = this.#context
     const { name, attempt, version, totalBytes } = prepare
     const { node } = this.#context.self().identity
+    if (this.#context.stopping()) return fail('ERR_REFUSED', { node, name, reason: 'it stops' })
     const kind = kinds.get(prepare.kind)
     if (kind === undefined) return fail('ERR_KIND_UNKNOWN', { node, kind: prepare.kind })
     const oldest = oldestReadable(kind)

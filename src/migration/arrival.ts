@@ -8,13 +8,11 @@
 import { fail, isMobilityError, type MobilityError, reasonOf } from '../base/errors.js'
 import { type Address, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
 import type { Timer } from '../base/ports.js'
-import { within } from '../base/within.js'
 import type { MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { AnyKind } from '../process/kind.js'
 import { restore } from '../process/mobile.js'
 import { success } from '../process/outcome.js'
-import { rehydrate } from '../process/rehydrate.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import { Incoming } from './chunks.js'
 import { type MoveContext, moveEvent, tell } from './context.js'
@@ -28,7 +26,8 @@ import {
   type TargetEvent,
   type TargetState,
 } from './machine-target.js'
-import { decodeSnapshot, type Snapshot } from './snapshot.js'
+import type { Snapshot } from './snapshot.js'
+import { unpack } from './unpacking.js'
 
 interface ArrivalOptions {
   readonly prepare: MessageOf<'PREPARE'>
@@ -52,15 +51,18 @@ export class Arrival {
   readonly #incoming: Incoming
   #state: TargetState
   #snapshot: Snapshot | undefined
-  #process: Process | undefined
+  /** The inert copy; later the running process. */
+  process: Process | undefined
   #claimed: Entry | undefined
   #bytes: Buffer | undefined
   #stateBytes = 0
   #frozenMs = 0
   #committedAt = 0
-  #epoch = 0
+  /** Under which it runs here; 0 until then. */
+  epoch = 0
   #deadline: Timer | undefined
   #tick: Timer | undefined
+  #doubt: Timer | undefined
   #backoffMs: number
   #cause: MobilityError | undefined
   readonly #startedAt: number
@@ -95,14 +97,6 @@ export class Arrival {
 
   get phase(): TargetState['phase'] {
     return this.#state.phase
-  }
-
-  get process(): Process | undefined {
-    return this.#process
-  }
-
-  get epoch(): number {
-    return this.#epoch
   }
 
   /** A whole copy stands here that may yet come to life. */
@@ -196,8 +190,17 @@ export class Arrival {
   #entered(): void {
     if (this.phase !== 'receiving') this.#deadline?.cancel()
     if (this.phase !== 'parked') this.parked = undefined
+    this.#doubt?.cancel()
+    if (this.unsettled) this.#watchDoubt()
     this.#backoffMs = this.#context.limits.resendMs
     this.#armTick()
+  }
+
+  /** G10: what waits for the word of a source that never speaks is listed, and an operator can end it. */
+  #watchDoubt(): void {
+    this.#doubt = this.#context.clock.after(this.#context.limits.callTimeoutMs, () => {
+      this.parked = 'it runs here, and its source has not confirmed that it knows'
+    })
   }
 
   #armTick(): void {
@@ -211,8 +214,7 @@ export class Arrival {
   }
 
   #over(): void {
-    this.#deadline?.cancel()
-    this.#tick?.cancel()
+    for (const timer of [this.#deadline, this.#tick, this.#doubt]) timer?.cancel()
     this.#bytes = undefined
     this.#snapshot = undefined
     for (const then of this.#waiting.splice(0)) then()
@@ -262,22 +264,20 @@ export class Arrival {
   }
 
   async #restore(): Promise<void> {
-    const { clock, limits, host, directory, table, self } = this.#context
+    const { host, directory, table } = this.#context
     const { prepare, kind, returning } = { ...this.#options }
     try {
       const bytes = this.#bytes as Buffer
       this.#stateBytes = bytes.length
       this.#bytes = undefined
-      const snapshot = decodeSnapshot(this.name, bytes, clock.now(), limits)
-      const late = () => fail('ERR_TIMEOUT', { what: `Restoring ${this.name}`, ms: limits.moveTimeoutMs })
-      const work = rehydrate(kind, this.name, self().identity.node, prepare.version, snapshot.image.handed)
-      const state = await within(clock, limits.moveTimeoutMs, work, late)
+      const { snapshot, state } = await unpack(this.#context, this.name, kind, prepare.version, bytes)
       if (this.foreign && !returning) this.#claimed = await directory.claim(this.name, kind.kind)
       if (this.phase !== 'restoring') return this.#discard()
+      if (table.get(this.name) !== undefined) throw fail('ERR_ALREADY_STARTED', { name: this.name, node: host.node })
       this.#snapshot = snapshot
       const { epoch } = prepare.attempt
-      this.#process = restore(host, { name: this.name, kind, epoch, line: prepare.line }, snapshot.image, state)
-      table.set(this.#process)
+      this.process = restore(host, { name: this.name, kind, epoch, line: prepare.line }, snapshot.image, state)
+      table.set(this.process)
     } catch (error) {
       return this.#fail(error)
     }
@@ -292,7 +292,7 @@ export class Arrival {
   }
 
   async #activate(): Promise<void> {
-    const process = this.#process as Process
+    const process = this.process as Process
     const { channels, directory, self, replies, callBack } = this.#context
     try {
       await process.attach()
@@ -302,14 +302,19 @@ export class Arrival {
     }
     // Killed meanwhile: the node stops.
     if (process.phase !== 'inert') return
-    this.#epoch = this.#nextEpoch()
+    this.epoch = this.#nextEpoch()
+    const known = directory.lookup(this.name)
+    if (known !== undefined && known.epoch >= this.epoch) {
+      this.#cause = fail('ERR_REFUSED', { node: known.node, name: this.name, reason: 'it is owned in a higher epoch' })
+      return this.step({ type: 'superseded' })
+    }
     channels.hold(process, this.#snapshot?.sends ?? [])
     const { node, incarnation } = self().identity
     const { line, kind } = this.prepare
     const { name } = this
-    directory.publish({ name, kind, node, incarnation, epoch: this.#epoch, line, status: 'live', reason: '' })
+    directory.publish({ name, kind, node, incarnation, epoch: this.epoch, line, status: 'live', reason: '' })
     this.#options.activated(this)
-    process.run(this.#epoch, line)
+    process.run(this.epoch, line)
     const answers = this.#snapshot?.answers ?? []
     const result = success(this.#arrived())
     // ACTIVATED goes first: no member hears of it before S does.
@@ -322,9 +327,9 @@ export class Arrival {
   #arrived(): MoveResult {
     const { state, log } = { state: this.#state, log: this.#context.log }
     const pauseMs = this.#pauseMs()
-    const result = { epoch: this.#epoch, pauseMs, stateBytes: this.#stateBytes, moved: true }
+    const result = { epoch: this.epoch, pauseMs, stateBytes: this.#stateBytes, moved: true }
     const how = state.takeover ? 'was taken over from' : 'moved here from'
-    const data = { name: this.name, from: this.from.node, epoch: this.#epoch, bytes: this.#stateBytes, pauseMs }
+    const data = { name: this.name, from: this.from.node, epoch: this.epoch, bytes: this.#stateBytes, pauseMs }
     log.info(data, `${this.name} ${how} ${this.from.node}`)
     this.#event(state.takeover ? 'takeover' : 'activate', { ms: pauseMs, bytes: this.#stateBytes })
     return result
@@ -344,7 +349,7 @@ export class Arrival {
       type: 'ACTIVATED',
       name,
       attempt,
-      epoch: this.#epoch,
+      epoch: this.epoch,
       line: this.prepare.line,
       pauseUs,
       bytes: this.#stateBytes,
@@ -360,20 +365,20 @@ export class Arrival {
 
   /** attach failed, and S is dead: it ends here, and that is said. */
   #crash(): void {
-    const process = this.#process as Process
+    const process = this.process as Process
     const reason = this.#cause?.message ?? 'attach failed'
     this.#context.log.error({ name: this.name, reason }, `${this.name} could not be taken over, it is lost`)
-    this.#epoch = this.#nextEpoch()
-    process.run(this.#epoch, this.prepare.line)
+    this.epoch = this.#nextEpoch()
+    process.run(this.epoch, this.prepare.line)
     void process.end({ error: reason })
   }
 
   #discard(): void {
     const { table, directory } = this.#context
-    if (this.#process !== undefined) {
-      this.#process.depart('the move was given up')
-      table.delete(this.#process)
-      void this.#process.detach()
+    if (this.process !== undefined) {
+      this.process.depart('the move was given up')
+      table.delete(this.process)
+      void this.process.detach()
     }
     if (this.#claimed !== undefined) directory.publish({ ...this.#claimed, status: 'ended', reason: 'not moved here' })
     this.#claimed = undefined
@@ -381,8 +386,7 @@ export class Arrival {
   }
 
   close(): void {
-    this.#deadline?.cancel()
-    this.#tick?.cancel()
+    for (const timer of [this.#deadline, this.#tick, this.#doubt]) timer?.cancel()
   }
 
   #event(

@@ -1,5 +1,5 @@
 /** All moves that come to this node: which may begin, and which machine a message is for. */
-import { type Attempt, compareAttempts, type Identity, nodeKey, sameIdentity } from '../base/ids.js'
+import { type Attempt, compareAttempts, type Identity, nodeKey, sameAttempt, sameIdentity } from '../base/ids.js'
 import type { Link } from '../link/link.js'
 import type { Process } from '../process/host.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
@@ -20,7 +20,7 @@ export class Arrivals {
   readonly #admission: Admission
   readonly #arrivals = new Map<string, Arrival>()
   /** Processes whose sends wait for what their last node still has to flush. */
-  readonly #holding = new Map<Process, Identity>()
+  readonly #holding = new Map<Process, { readonly from: Identity; readonly attempt: Attempt }>()
 
   constructor(context: MoveContext, delegations: Delegations) {
     this.#context = context
@@ -165,10 +165,11 @@ export class Arrivals {
     link.send({ type: 'REFUSED', name, attempt, code: 'ERR_SNAPSHOT', reason: 'there is no copy of it here' })
   }
 
-  flushed(link: Link, { name, target }: MessageOf<'FLUSHED'>): void {
-    // It may have moved on, or ended, with sends that are held here.
-    for (const [process, from] of this.#holding) {
-      if (process.name === name && sameIdentity(from, link.peer)) this.#context.channels.release(process, target)
+  flushed(link: Link, { name, attempt, target }: MessageOf<'FLUSHED'>): void {
+    // It may have moved on, or ended, with sends that are held here. The word of an earlier move opens nothing.
+    for (const [process, held] of this.#holding) {
+      const meant = process.name === name && sameAttempt(held.attempt, attempt) && sameIdentity(held.from, link.peer)
+      if (meant) this.#context.channels.release(process, target)
     }
   }
 
@@ -180,7 +181,7 @@ export class Arrivals {
   }
 
   #activated(arrival: Arrival): void {
-    const { name, epoch, process, from } = arrival
+    const { name, epoch, process, from, attempt } = arrival
     const { node, incarnation } = this.#context.self().identity
     const { line, kind, delegations } = arrival.prepare
     const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'live', reason: '' }
@@ -191,14 +192,14 @@ export class Arrivals {
     this.#delegations.arrived(entry, renewed)
     if (process === undefined) return
     if (this.#context.isDead(from)) this.#context.channels.release(process)
-    else if (this.#context.channels.holds(process)) this.#holding.set(process, from)
+    else if (this.#context.channels.holds(process)) this.#holding.set(process, { from, attempt })
   }
 
   // ---- the world
 
   died(identity: Identity, death: Death): void {
     for (const arrival of this.all()) arrival.died(identity, death)
-    for (const [process, from] of this.#holding) {
+    for (const [process, { from }] of this.#holding) {
       if (!sameIdentity(from, identity)) continue
       this.#context.channels.release(process)
       this.#holding.delete(process)

@@ -40,6 +40,8 @@ export interface MoveContext {
   readonly roads: Roads
   /** This node, and where others reach it. */
   self(): { readonly identity: Identity; readonly address: Address }
+  /** The node stops: nothing leaves any more, and nothing is let in. */
+  stopping(): boolean
   /** Everyone whose messages a frozen copy of the name dropped is told where it is now. */
   callBack(name: string): void
   /** Is exactly this life known to have ended, of a member or of a node of another cluster? */

@@ -74,6 +74,7 @@ export class Coordinator {
       else this.#context.log.warn({ name, code: error.code }, `${name} stays: ${error.message}`)
     }
     if (this.#departures.has(name)) return say(fail('ERR_MOVING', { name }))
+    if (this.#context.stopping()) return say(fail('ERR_NODE_STOPPED', { node: this.#context.self().identity.node }))
     this.#departures.set(name, 'planning')
     const unplanned = (error: unknown): void => {
       this.#departures.delete(name)
@@ -135,6 +136,12 @@ export class Coordinator {
       const entry: Entry = { name, kind: process.kind.kind, node, incarnation, epoch, line, status: 'live', reason: '' }
       if (foreign) this.delegations.departed(entry, { cluster: destination.cluster, address }, home)
       else directory.learn(entry, node)
+    } else {
+      // Discarded by an operator: unless it lives elsewhere in a higher epoch, the name is free.
+      const { node, incarnation } = this.#context.self().identity
+      const { epoch, line, kind } = process
+      const status = 'ended'
+      directory.publish({ name, kind: kind.kind, node, incarnation, epoch, line, status, reason: 'discarded' })
     }
     this.#flushing.flush(departure, process, departure.sends, destination)
     callBack(name)
@@ -262,6 +269,8 @@ export class Coordinator {
   superseded(entry: Entry): boolean {
     const departure = this.#departures.get(entry.name)
     if (departure === undefined || departure === 'planning' || departure.process.phase !== 'frozen') return false
+    // Not sent yet: there is no move that could be over.
+    if (departure.phase === 'freezing') return false
     departure.superseded(entry)
     return true
   }

@@ -123,7 +123,7 @@ export class Departure {
   async #frozen(error: unknown): Promise<void> {
     if (error !== undefined) return this.giveUp(error as MobilityError)
     // Given up while mayMove was asked: nothing was sent, so it simply goes on.
-    if (isSourceOver(this.#state)) return goOn(this.#context, this.process, false)
+    if (isSourceOver(this.#state)) return goOn(this.#context, this.process)
     this.#frozenAt = this.#context.clock.now()
     this.#event('freeze')
     const { timeoutMs, answer, plan } = this.#options
@@ -192,7 +192,7 @@ export class Departure {
   keepsCopyFrom(node: string, incarnation: number): boolean {
     const { phase } = this.#state
     return (
-      (phase === 'committed' || phase === 'parked') &&
+      (phase === 'committed' || phase === 'parked' || phase === 'woken') &&
       this.destination.node === node &&
       this.destination.incarnation === incarnation
     )
@@ -213,7 +213,11 @@ export class Departure {
     this.#state = state
     if (event.type !== 'tick' && (state.phase !== before || event.type === 'begun' || event.type === 'prepared'))
       this.#entered(before)
-    for (const effect of effects) this.#perform(effect)
+    for (const effect of effects) {
+      // An effect may have ended it: what was to follow is void.
+      if (isSourceOver(this.#state) && !isSourceOver(state)) return
+      this.#perform(effect)
+    }
   }
 
   #entered(before: SourceState['phase']): void {
@@ -297,7 +301,8 @@ export class Departure {
     const link: Link | undefined = this.#context.roads.to(this.destination)
     const bytes = this.#bytes
     if (link === undefined || bytes === undefined) {
-      return this.giveUp(fail('ERR_LINK_LOST', { peer: this.destination.node, reason: 'it broke before the move' }))
+      this.#cause ??= fail('ERR_LINK_LOST', { peer: this.destination.node, reason: 'it broke before the move' })
+      return this.step({ type: 'notSent' })
     }
     const { transfer } = this.#options
     link.send(prepareOf(this, transfer, bytes.length))
@@ -332,15 +337,15 @@ export class Departure {
     )
     this.#end(undefined)
     this.#answer(cause)
-    if (this.process.phase === 'frozen') void goOn(this.#context, this.process, this.#state.detached)
+    if (this.process.phase === 'frozen') void goOn(this.#context, this.process)
   }
 
   /** G5: what happened elsewhere since the freeze is lost, and said. */
   #wake(reason: string): void {
     this.#event('rollback', { cause: reason })
-    this.#end(undefined)
     this.#answer(this.#cause ?? fail('ERR_LOST', { what: 'the move', reason }))
-    void wake(this.#context, this.process, this.attempt, this.#state.detached, reason)
+    // Until it runs it is a copy in the middle of a move, and no recovery may take it for lost.
+    void wake(this.#context, this.process, this.attempt, reason).then(() => this.#end(undefined))
   }
 
   #retire(): void {

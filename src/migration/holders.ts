@@ -148,7 +148,8 @@ export class Holders {
     if (held.asking !== undefined || address === undefined || destination === undefined) return
     const { clock, limits, roads } = this.#context
     const send = (): void => {
-      if (!this.#isOpen(name, held)) return this.#stopAsking(held)
+      // What is remembered of the name may be another record by now.
+      if (this.#held.get(name) !== held || !this.#isOpen(name, held)) return this.#stopAsking(held)
       void roads.connect(address).catch(() => undefined)
       tell(this.#context, destination, { type: 'TAKE_OVER', name, attempt: held.state.attempt })
       if (held.asking !== undefined) held.asking.timer = clock.after(limits.resendMs * 5, send)

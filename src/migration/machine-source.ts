@@ -15,7 +15,7 @@
  * G1  callbacks stop before PREPARE leaves. S runs again only on the word of H or D that D will not, or on their death.
  * G6  until `committed` the way back is `resumed`: same epoch, same line, same state.
  * G10 no timer leaves `committed`, and none leaves `aborting`: a lost answer is not a decision.
- * R1  after `detached` S resumes only when D says that it burned the attempt without running it.
+ * R1  after the commit S resumes only when D says that it burned the attempt without running it.
  * The one commit point is the step from `detaching` to `committed`: COMMIT leaves there, and nowhere else.
  */
 import { never } from '../base/invariant.js'
@@ -41,8 +41,6 @@ export interface SourceState {
   readonly foreign: boolean
   readonly prepared: boolean
   readonly begun: boolean
-  /** detach() has run: a way back needs attach() again. */
-  readonly detached: boolean
   readonly destinationDead: Death | undefined
   readonly holderDead: Death | undefined
   /** The phase in which it was parked, for the operator and for late news. */
@@ -57,6 +55,8 @@ export type SourceEvent =
   | { readonly type: 'refused' }
   /** Time is up, the link broke, a callback threw, the state cannot travel. */
   | { readonly type: 'giveUp' }
+  /** There was no way to D when PREPARE was due: nothing has left. */
+  | { readonly type: 'notSent' }
   | { readonly type: 'detached' }
   | { readonly type: 'aborted' }
   | { readonly type: 'taken' }
@@ -92,7 +92,6 @@ export const beginSource = (options: { readonly thirdHolder: boolean; readonly f
   prepared: false,
   // When D is its own holder, PREPARED says both.
   begun: !options.thirdHolder,
-  detached: false,
   destinationDead: undefined,
   holderDead: undefined,
   parkedIn: undefined,
@@ -121,9 +120,7 @@ export const stepSource = (state: SourceState, event: SourceEvent): Step => {
     case 'prepared':
       return maybeDecide({ ...state, prepared: true })
     case 'detached':
-      return state.phase === 'detaching'
-        ? go({ ...state, detached: true }, 'committed', { type: 'sendCommit' })
-        : stay({ ...state, detached: true })
+      return state.phase === 'detaching' ? go(state, 'committed', { type: 'sendCommit' }) : stay(state)
     case 'refused':
     case 'aborted':
       return wayBack(state, event.type)
@@ -138,6 +135,8 @@ export const stepSource = (state: SourceState, event: SourceEvent): Step => {
         : go(state, 'retired', { type: 'sendRetired' }, { type: 'retire' })
     case 'giveUp':
       return giveUp(state)
+    case 'notSent':
+      return state.phase === 'preparing' ? go(state, 'resumed', { type: 'resume' }) : stay(state)
     case 'destinationDead':
       return someoneDied({ ...state, destinationDead: worse(state.destinationDead, event.death) })
     case 'holderDead':
@@ -165,7 +164,7 @@ const wayBack = (state: SourceState, word: 'refused' | 'aborted'): Step => {
   // A refusal is D's own: it burned the attempt and never ran it, so even a commit may be taken back.
   if (word === 'refused' && (phase === 'preparing' || phase === 'committed'))
     return go(state, 'resumed', ...tellHolder(state), { type: 'resume' })
-  if (word === 'refused' && phase === 'detaching') return go(state, 'aborting', abortTo(state))
+  if (word === 'refused' && phase === 'detaching') return toAborting(state)
   return stay(state)
 }
 
@@ -175,8 +174,15 @@ const tellHolder = ({ thirdHolder, holderDead }: SourceState): SourceEffect[] =>
 
 const giveUp = (state: SourceState): Step => {
   if (state.phase === 'freezing') return go(state, 'resumed', { type: 'resume' })
-  if (state.phase === 'preparing') return go(state, 'aborting', abortTo(state))
+  if (state.phase === 'preparing') return toAborting(state)
   return stay(state)
+}
+
+/** Asks whoever lives; if nobody is left to ask, what is known of their ends decides. */
+const toAborting = (state: SourceState): Step => {
+  const aborting = go(state, 'aborting', abortTo(state))
+  const next = undecided(aborting.state)
+  return { state: next.state, effects: [...aborting.effects, ...next.effects] }
 }
 
 const abortTo = (state: SourceState): SourceEffect => ({
@@ -187,12 +193,12 @@ const abortTo = (state: SourceState): SourceEffect => ({
 
 const someoneDied = (state: SourceState): Step => {
   const { phase, destinationDead } = state
+  // Nothing has left yet: there is nothing to ask about.
+  if (phase === 'freezing' && destinationDead !== undefined) return go(state, 'resumed', { type: 'resume' })
   if (phase === 'preparing' || phase === 'detaching') {
     // H's death after BEGUN changes nothing: D's word is enough for the rest.
     if (destinationDead === undefined && (state.begun || phase === 'detaching')) return stay(state)
-    const aborting = go(state, 'aborting', abortTo(state))
-    const next = undecided(aborting.state)
-    return { state: next.state, effects: [...aborting.effects, ...next.effects] }
+    return toAborting(state)
   }
   if (phase === 'aborting' || (phase === 'parked' && state.parkedIn === 'aborting')) return undecided(state)
   if (phase === 'committed' || (phase === 'parked' && state.parkedIn === 'committed')) return decidedAndDead(state)

@@ -50,6 +50,8 @@ export type TargetEvent =
   | { readonly type: 'abort' }
   | { readonly type: 'running' }
   | { readonly type: 'attachFailed' }
+  /** While it attached, the name came to be owned in a higher epoch: this copy is of the past. */
+  | { readonly type: 'superseded' }
   | { readonly type: 'retired' }
   | { readonly type: 'sourceDead'; readonly death: Death }
   | { readonly type: 'holderDead'; readonly death: Death }
@@ -124,6 +126,8 @@ export const stepTarget = (state: TargetState, event: TargetEvent): Step => {
       return phase === 'activating' ? running(state) : stay(state)
     case 'attachFailed':
       return attachFailed(state)
+    case 'superseded':
+      return phase === 'activating' ? go(state, 'burned', { type: 'discard' }, { type: 'sendRefused' }) : stay(state)
     case 'retired':
       return phase === 'activated' ? go(state, 'done') : stay(state)
     case 'sourceDead':
@@ -274,6 +278,8 @@ const again = (state: TargetState): Step => {
 }
 
 const decide = (state: TargetState, choice: 'restore' | 'discard'): Step => {
+  // It runs; only its source never confirmed it. On the operator's word it is settled.
+  if (state.phase === 'activated') return go(state, 'done')
   if (state.phase !== 'parked' && state.phase !== 'taking') return stay(state)
   if (choice === 'restore') return go({ ...state, takeover: true }, 'activating', { type: 'activate' })
   return go(state, 'burned', { type: 'discard' })

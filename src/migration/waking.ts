@@ -5,8 +5,8 @@ import type { Process } from '../process/host.js'
 import type { MoveContext } from './context.js'
 
 /** G6: the same epoch, the same line, the same state. */
-export const goOn = async (context: MoveContext, process: Process, detached: boolean): Promise<void> => {
-  if (detached && !(await reattach(context, process))) return
+export const goOn = async (context: MoveContext, process: Process): Promise<void> => {
+  if (!process.ready && !(await reattach(context, process))) return
   if (process.phase !== 'frozen') return
   process.run(process.epoch, process.line)
   context.replies.resend(process)
@@ -17,18 +17,13 @@ export const goOn = async (context: MoveContext, process: Process, detached: boo
  * A copy that is woken after its move was committed. Its cursors may be behind what the other copy had taken: a new
  * epoch, a new line, and no word from the old one (G2, G3).
  */
-export const wake = async (
-  context: MoveContext,
-  process: Process,
-  attempt: Attempt,
-  detached: boolean,
-  reason: string,
-): Promise<void> => {
+export const wake = async (context: MoveContext, process: Process, attempt: Attempt, reason: string): Promise<void> => {
   const { directory, events, log, self, callBack } = context
   const { name } = process
-  const epoch = Math.max(attempt.epoch + 2, (directory.lookup(name)?.epoch ?? 0) + 1)
-  if (detached && !(await reattach(context, process))) return
+  if (!process.ready && !(await reattach(context, process))) return
   if (process.phase !== 'frozen') return
+  // Only now: the registry may have learned of newer epochs meanwhile.
+  const epoch = Math.max(attempt.epoch + 2, (directory.lookup(name)?.epoch ?? 0) + 1)
   process.cursors.clear()
   process.replies.clear()
   const { node, incarnation } = self().identity

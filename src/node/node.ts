@@ -187,11 +187,16 @@ export class MobilityNode {
 
   async #stop(): Promise<void> {
     const { coordinator, table, links, settings, world } = this.#parts
+    this.#parts.stopping = true
     const until = world.clock.now() + settings.limits.moveTimeoutMs
     while (coordinator.quiesce('the node stops') > 0 && world.clock.now() < until) await this.#wait(10)
-    for (const process of table.all().reverse()) {
-      if (process.phase === 'inert' || process.phase === 'frozen') process.depart('the node stopped')
-      else await this.#end(process as ServerProcess)
+    // Again until none is left: one that was starting may have come in meanwhile.
+    while (table.size > 0) {
+      for (const process of table.all().reverse()) {
+        if (process.phase === 'inert' || process.phase === 'frozen') process.depart('the node stopped')
+        else if (process.phase !== 'moved' && process.phase !== 'ended') await this.#end(process as ServerProcess)
+        table.delete(process)
+      }
     }
     // What was just published goes out before the links say goodbye.
     await this.#wait(0)

@@ -68,6 +68,7 @@ export class Parts {
   address: Address
   /** Until then claims wait: the seeds may know the name. */
   expectingUntil = 0
+  stopping = false
   readonly #watching = new Set<Process>()
   #sweep = { cancel(): void {} }
 
@@ -233,6 +234,7 @@ export class Parts {
       directory: this.registry,
       self: () => ({ identity: this.identity, address: this.address }),
       callBack: (name) => this.router.callBack(name),
+      stopping: () => this.stopping,
       isDead: (identity) => this.#isDead(identity),
     }
   }

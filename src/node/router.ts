@@ -123,8 +123,9 @@ export class Router implements Courier {
     }
     const relays = entry.via !== undefined && entry.node === this.#deps.identity().node
     if (from === undefined || relays) return this.#forward(entry, parcel, from)
-    // The sender's knowledge is older than ours. A member hears it like this, another cluster by LOCATED.
-    if (from.peer.member) from.send({ type: 'REDIRECT', entry })
+    // The sender's knowledge is older than ours. A member hears it like this, another cluster by LOCATED. What is about
+    // to start here is dropped, and comes again.
+    if (from.peer.member && !this.#isHere(entry)) from.send({ type: 'REDIRECT', entry })
     return true
   }
 
@@ -361,7 +362,9 @@ export class Router implements Courier {
     const { directory, parts } = this.#deps
     const before = directory.lookup(entry.name)
     directory.learn(entry, link.peer.node)
-    if (directory.lookup(entry.name) === before) parts().channels.routeChanged(entry.name, true)
+    // Only from where it runs: a source that it left says nothing new, once for each message that it dropped.
+    const awake = entry.node === link.peer.node && directory.lookup(entry.name) === before
+    if (awake) parts().channels.routeChanged(entry.name, true)
   }
 
   linkDown(link: Link): void {
