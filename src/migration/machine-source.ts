@@ -3,8 +3,8 @@
  * its effects.
  *
  *   freezing --frozen--> preparing --prepared, begun--> detaching --detached--> committed --activated--> retired
- *      |                  |   | refused                    |                      |
- *      | giveUp           |   '--> resumed                 | D dead               |--refused (D ran nothing)--> resumed
+ *      |                  |   | refused, not sent          |                      |
+ *      | giveUp, D dead   |   '--> resumed                 | D dead               |--refused (D ran nothing)--> resumed
  *      v                  v giveUp, D dead, H dead         v                      |--D dead--> woken (rollback?)
  *   resumed           aborting <---------------------------'                      '--D silent, none else--> parked
  *                         |--aborted (by H, or by D which burned it)--> resumed

@@ -370,7 +370,7 @@ test('what INVARIANTS.md names exists: files of src, and folders whose tests hav
   }
 })
 
-test('what the pages say about a node that is not set up well: ERR_OPTION, ERR_SECRET_WEAK, ERR_INSECURE', async (t) => {
+test('what the pages say about wrong options: ERR_OPTION, ERR_SECRET_WEAK, ERR_INSECURE', async (t) => {
   const wrong: readonly (readonly [NodeOptions, string])[] = [
     [{ name: 'a b', port: 0 }, 'ERR_OPTION'],
     [{ name: 'a', port: 0, limits: { downMs: 0 } }, 'ERR_OPTION'],
