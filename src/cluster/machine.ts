@@ -9,6 +9,9 @@
  *
  * Suspicion moves nothing: a suspect member is a live member. Death does, and is final for that life: a dead life that
  * links up again is turned away and told so. It is no member any more; it may come back as a newer life.
+ *
+ * G10 death by silence is a verdict: that life may run on beyond a cut. What shows later that it has ended (it leaves,
+ * its port refuses, a newer life of it comes) makes it a *proved* one. That is told once and is no second death.
  */
 import { invariant } from '../base/invariant.js'
 
@@ -20,6 +23,8 @@ export interface MemberState {
   readonly phase: Phase
   /** The newest life that was seen; 0 when none was. */
   readonly incarnation: number
+  /** It is dead by silence, and nothing has proved it yet. */
+  readonly unproved?: boolean
 }
 
 export type MemberEvent =
@@ -42,6 +47,8 @@ export type MemberEvent =
 export type MemberEffect =
   | { readonly type: 'up'; readonly incarnation: number }
   | { readonly type: 'down'; readonly incarnation: number; readonly reason: DownReason }
+  /** The life that was found dead by silence has ended indeed. */
+  | { readonly type: 'proved'; readonly incarnation: number }
   | { readonly type: 'suspected'; readonly incarnation: number; readonly suspect: boolean }
   /** The link belongs to a live member: greet it. */
   | { readonly type: 'linked' }
@@ -73,7 +80,7 @@ export const stepMember = (state: MemberState, event: MemberEvent): MemberStep =
     case 'silent':
       return state.phase === 'suspect' ? die(state, 'silent') : { state, effects: [] }
     case 'refused':
-      return state.phase === 'suspect' ? die(state, 'refused') : { state, effects: [] }
+      return state.phase === 'alive' ? { state, effects: [] } : die(state, 'refused')
     case 'restarted':
       return die(state, 'restarted')
     case 'declared': {
@@ -95,7 +102,11 @@ const linkUp = (state: MemberState, incarnation: number): MemberStep => {
   if (incarnation === state.incarnation && state.phase !== 'unknown') {
     return { state, effects: [{ type: 'turnAway', reason: DECLARED_DEAD }] }
   }
-  return { state: { phase: 'alive', incarnation }, effects: [{ type: 'up', incarnation }, { type: 'linked' }] }
+  const { effects } = die(state, 'restarted')
+  return {
+    state: { phase: 'alive', incarnation },
+    effects: [...effects, { type: 'up', incarnation }, { type: 'linked' }],
+  }
 }
 
 const suspect = (state: MemberState, isSuspect: boolean): MemberStep => {
@@ -108,10 +119,14 @@ const suspect = (state: MemberState, isSuspect: boolean): MemberStep => {
 }
 
 const die = (state: MemberState, reason: DownReason): MemberStep => {
-  if (!isLiveState(state)) return { state, effects: [] }
   const { incarnation } = state
+  if (state.unproved === true && reason !== 'silent' && reason !== 'operator') {
+    return { state: { phase: state.phase, incarnation }, effects: [{ type: 'proved', incarnation }] }
+  }
+  if (!isLiveState(state)) return { state, effects: [] }
+  const phase = reason === 'left' ? 'left' : 'dead'
   return {
-    state: { phase: reason === 'left' ? 'left' : 'dead', incarnation },
+    state: reason === 'silent' ? { phase, incarnation, unproved: true } : { phase, incarnation },
     effects: [{ type: 'down', incarnation, reason }],
   }
 }

@@ -52,6 +52,8 @@ interface MembershipDeps {
     memberUp(member: Member, first: boolean): void
     /** This life is over. It is not in `live()` any more. */
     memberDown(member: Member, reason: DownReason): void
+    /** A life that was down for its silence has ended indeed. Once; before the `memberUp` of a newer life. */
+    memberProved(member: Member): void
   }
 }
 
@@ -277,6 +279,9 @@ export class Membership implements Peers {
         handlers.memberDown({ node, incarnation, address }, reason)
         return
       }
+      case 'proved':
+        handlers.memberProved({ node, incarnation: effect.incarnation, address })
+        return
       case 'suspected':
         events.emit('suspected', { node, incarnation: effect.incarnation, suspect: effect.suspect })
         return

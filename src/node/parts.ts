@@ -133,7 +133,8 @@ export class Parts {
       this.coordinator.died({ cluster, node, incarnation }, reason === 'silent' ? 'verdict' : 'proved')
     }
     const { events, links } = this
-    const handlers = { memberUp: (member: Member) => this.registry.memberUp(member), memberDown }
+    const memberProved = (member: Member): void => this.coordinator.died({ ...this.identity, ...member }, 'proved')
+    const handlers = { memberUp: (member: Member) => this.registry.memberUp(member), memberDown, memberProved }
     return new Membership({ clock, log, events, limits, links, self: () => this.identity, handlers })
   }
 
@@ -347,7 +348,7 @@ export class Parts {
     const kind = process.kind.kind
     const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'ended', reason }
     const known = this.registry.lookup(name)
-    if (known === undefined || (known.node === node && known.epoch <= epoch)) {
+    if (known === undefined || known.epoch < epoch || (known.node === node && known.epoch === epoch)) {
       this.registry.publish(entry)
       this.coordinator.delegations.ended(entry)
     }

@@ -23,6 +23,8 @@ interface ClaimingDeps {
   readonly ledger: Ledger
   readonly views: () => Views
   readonly homeOf: (name: string) => string
+  /** Whether its last life has ended is not known yet: claims wait. */
+  readonly isOpen: (name: string) => boolean
   /** Behind all that this node has published. */
   readonly send: (node: string, message: Message) => void
   /** Puts it into the table and tells all members now. */
@@ -154,7 +156,7 @@ export class Claiming {
 
   #liveOwner(name: string): Entry | undefined {
     const entry = this.#deps.ledger.get(name)
-    return entry?.status === 'live' && !this.#deps.ledger.isRecovering(name) ? entry : undefined
+    return entry?.status === 'live' && !this.#deps.isOpen(name) ? entry : undefined
   }
 
   #claim(name: string, event: ClaimEvent): void {
@@ -232,7 +234,7 @@ export class Claiming {
   }
 
   #grant(name: string, event: GrantEvent): void {
-    const { ledger, homeOf, views, self } = this.#deps
+    const { ledger, homeOf, isOpen, views, self } = this.#deps
     const { settled, hash } = views()
     const owner = ledger.get(name)
     const live = owner?.status === 'live'
@@ -240,7 +242,7 @@ export class Claiming {
       isHome: homeOf(name) === self().node,
       settled,
       view: hash,
-      known: !live ? 'free' : ledger.isRecovering(name) ? 'recovering' : 'live',
+      known: !live ? 'free' : isOpen(name) ? 'recovering' : 'live',
       owner,
       nextEpoch: ledger.nextEpoch(name),
     })

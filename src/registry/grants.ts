@@ -124,7 +124,7 @@ const asked = (state: Grant, who: Asked, view: GrantView): GrantStep => {
 
 const whyNot = (state: Grant, view: GrantView): string => {
   if (!view.settled) return 'the members do not agree on who is a member'
-  if (view.known === 'recovering') return 'its last owner is dead and the verdict is out'
+  if (view.known === 'recovering') return 'the verdict on its last owner is out'
   return state.reserved === undefined ? 'it waits for its turn' : `${state.reserved.node} is about to have it`
 }
 

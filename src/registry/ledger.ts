@@ -33,6 +33,8 @@ import type { Life } from './views.js'
 
 /** The reason in a live entry that somebody else than its dead owner tells. */
 export const RECOVERING = 'recovering'
+/** The reason in an entry that its last owner tells: it lives elsewhere now. Not for tables. */
+export const MOVED = 'moved'
 /** The reason of a grant given back, and of a hint (no life may start at that epoch or below). Not for tables. */
 export const RELEASED = 'released'
 /** The reason of an entry that its owner did not list. Only an opinion of this node: the owner may say otherwise. */
@@ -68,6 +70,8 @@ export class Ledger {
   readonly #recovering = new Set<string>()
   readonly #watchers = new Set<Watcher>()
   readonly #full = new Set<string>()
+  /** What ran here and lives elsewhere -> since when, the oldest first. For `endedMs`. */
+  readonly #moved = new Map<string, number>()
   /** Life of a node that is live for us -> what others say it ran when it died. */
   readonly #early = new Map<string, Map<string, Told>>()
   #purge: Timer | undefined
@@ -94,6 +98,24 @@ export class Ledger {
 
   recovering(): Entry[] {
     return [...this.#recovering].map((name) => this.get(name)).filter((entry) => entry !== undefined)
+  }
+
+  /** What ran here and went elsewhere not long ago: whoever missed the new owner's word believes that it is here. */
+  movedAway(): Entry[] {
+    this.#forgetMoved()
+    return [...this.#moved.keys()].map((name) => this.get(name)).filter((entry) => entry !== undefined)
+  }
+
+  hasMovedAway(name: string): boolean {
+    return this.#moved.has(name)
+  }
+
+  #forgetMoved(): void {
+    const { clock, limits } = this.#deps
+    for (const [name, since] of this.#moved) {
+      if (clock.now() - since < limits.endedMs) return
+      this.#moved.delete(name)
+    }
   }
 
   #runsHere(name: string): boolean {
@@ -157,6 +179,11 @@ export class Ledger {
     if (ownerKey(given) === ownerKey(from)) {
       return this.#guard(given, from.node) ? this.#put(this.#revived(given), from.node) : undefined
     }
+    if (given.reason === MOVED) {
+      // What runs here we know best; of a life that we never met we might not hear that it is over.
+      const met = peers.isLive(given.node, given.incarnation) || peers.isDead(given.node, given.incarnation)
+      return met && !this.isOwn(given) ? this.learn({ ...given, reason: '' }, from.node) : undefined
+    }
     if (given.reason !== RECOVERING) return this.#violation(from.node, 'registered a process of another node', given)
     const over = peers.isDead(given.node, given.incarnation)
     if (!(over && !this.#runsHere(given.name)) && !this.#mayTell(given, from.node)) return undefined
@@ -215,7 +242,7 @@ export class Ledger {
     for (const watcher of [...this.#watchers]) watcher(entry, entry, 'recovering')
   }
 
-  /** The owner did not list it: as far as we know it is gone. */
+  /** The owner did not list it, and no member knows better (sync.ts): as far as we know it is gone. */
   markLost(name: string): void {
     const entry = this.get(name)
     if (entry?.status === 'live') this.#put({ ...entry, status: 'ended', reason: LOST }, this.#deps.self().node)
@@ -312,7 +339,7 @@ export class Ledger {
   }
 
   #changed(entry: Entry, before: Entry | undefined, teller: string, dead: boolean): void {
-    const { events, peers, superseded } = this.#deps
+    const { clock, events, peers, superseded } = this.#deps
     const { name, node, epoch, line, status, reason } = entry
     const recovering = status === 'live' && !this.isOwn(entry) && (dead || peers.isDead(node, entry.incarnation))
     // Before anybody hears of the entry: a live owner would end the claims that must wait for the verdict.
@@ -320,6 +347,11 @@ export class Ledger {
     else this.#recovering.delete(name)
     if (status === 'ended') this.#armPurge()
     const mine = before?.status === 'live' && this.isOwn(before)
+    if (this.isOwn(entry)) this.#moved.delete(name)
+    else if (mine) {
+      this.#forgetMoved()
+      this.#moved.set(name, clock.now())
+    }
     if (mine && !this.isOwn(entry) && teller !== this.#deps.self().node) superseded(entry)
     for (const watcher of [...this.#watchers]) watcher(entry, before, 'changed')
     if (recovering) this.#toldRecovering(entry)

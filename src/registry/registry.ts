@@ -20,7 +20,7 @@ import type { Peers } from '../link/peers.js'
 import type { Entry, Member, Message, MessageOf } from '../wire/messages.js'
 import { Claiming } from './claiming.js'
 import { type Directory, type EntryFilter, matches } from './directory.js'
-import { Ledger, RELEASED, type Watcher } from './ledger.js'
+import { Ledger, LOST, RELEASED, type Watcher } from './ledger.js'
 import { homeOf, type Ring, ringOf } from './rendezvous.js'
 import { Strangers } from './strangers.js'
 import { Listings, PART, relayed, syncParts } from './sync.js'
@@ -60,6 +60,7 @@ export class Registry implements Directory {
   readonly #pending = new Map<string, Entry>()
   /** Recovering, and not told to their homes yet. */
   readonly #grieved = new Set<string>()
+  #questions = 0
   #views: Views
   #ring: Ring
   #beat: Timer | undefined
@@ -72,16 +73,18 @@ export class Registry implements Directory {
     this.#views = createViews({ node, incarnation })
     this.#ring = ringOf([node])
     this.#ledger = new Ledger({ clock, limits, events, self, peers, superseded: (entry) => hooks.superseded(entry) })
-    this.#listings = new Listings(this.#ledger)
     this.#strangers = new Strangers(limits.downMs)
     const shared = {
       self,
       ledger: this.#ledger,
       views: () => this.#views,
       homeOf: (name: string) => homeOf(name, this.#ring),
+      isOpen: (name: string) => this.#ledger.isRecovering(name) || this.#listings.isDoubted(name),
+      freshId: () => ++this.#questions,
       send: (to: string, message: Message) => this.#send(to, message),
       wake: () => this.#wake(),
     }
+    this.#listings = new Listings({ ...shared, peers })
     this.#claiming = new Claiming({ ...shared, clock, limits, announce: (entry) => this.#announce(entry) })
     this.#verdicts = new Verdicts({
       ...shared,
@@ -95,6 +98,7 @@ export class Registry implements Directory {
     this.#ledger.watch((entry, _, change) => {
       this.#claiming.changed(entry.name)
       if (change === 'recovering') this.#grieve(entry.name)
+      else this.#bereave(entry)
     })
   }
 
@@ -164,6 +168,7 @@ export class Registry implements Directory {
     if (this.#closed) return
     this.#listings.restart(node)
     for (const entry of this.#ledger.bury({ node, incarnation })) this.#tell(entry)
+    for (const entry of this.#ledger.movedAway()) if (entry.node === node) this.#bereave(entry)
     const hint = this.#ledger.hint({ node, incarnation })
     if (hint !== undefined) this.#deps.peers.broadcast({ type: 'REGISTERED', entries: [hint] })
     this.#claiming.gone({ node, incarnation })
@@ -193,6 +198,7 @@ export class Registry implements Directory {
         this.#verdicts.asked(from, message)
         return true
       case 'RECOVER_SAY':
+        this.#listings.said(from, message)
         this.#verdicts.said(from, message)
         return true
       default:
@@ -232,7 +238,7 @@ export class Registry implements Directory {
   }
 
   #registered(from: Life, entries: readonly Entry[]): void {
-    this.#listings.named(from, entries)
+    const cleared = this.#listings.named(from, entries)
     for (const entry of entries) {
       if (entry.status === 'ended' && entry.reason === RELEASED) {
         if (entry.node === from.node) this.#claiming.released(from, entry)
@@ -247,12 +253,13 @@ export class Registry implements Directory {
         this.#send(from.node, { type: 'REGISTERED', entries: [merged.kept] })
       }
     }
+    for (const name of cleared) this.#claiming.changed(name)
     this.#verdicts.look()
   }
 
   #synced(from: Life, { entries, last }: MessageOf<'SYNC'>): void {
     this.#registered(from, entries)
-    this.#listings.part(from, entries, last, this.#deps.clock.now())
+    this.#listings.part(from, entries, last)
     if (!last) return
     if (this.#listings.doubts > 0) this.#wake()
     this.#claiming.synced(from.node)
@@ -300,6 +307,7 @@ export class Registry implements Directory {
     this.#ring = ringOf(this.#views.members.map((member) => member.node))
     this.#relay(this.#ledger.recovering().map((entry) => entry.name))
     this.#verdicts.viewChanged()
+    this.#listings.viewChanged()
     this.#tellView(true)
     this.#claiming.viewChanged()
   }
@@ -308,6 +316,12 @@ export class Registry implements Directory {
     if (this.#grieved.size === 0) this.#deps.clock.soon(() => this.#relay(this.#grieved))
     this.#grieved.add(name)
     this.#wake()
+  }
+
+  /** The end of what went from here to a node that is dead: who never heard of the move believes nobody else. */
+  #bereave(entry: Entry): void {
+    const gone = entry.status === 'ended' && entry.reason !== LOST && !this.#isLive(entry)
+    if (gone && this.#ledger.hasMovedAway(entry.name)) this.#tell(entry)
   }
 
   /** Tells each home of lives of dead nodes that it may not know: it may be new, or have missed the last ones. */
@@ -362,7 +376,7 @@ export class Registry implements Directory {
       this.#look()
       const claims = this.#claiming.beat()
       const verdicts = this.#verdicts.beat()
-      const doubts = this.#listings.beat(this.#deps.clock.now())
+      const doubts = this.#listings.beat()
       if (claims || verdicts || doubts || this.#views.waiting) this.#wake()
     })
   }

@@ -20,6 +20,8 @@ interface VerdictsDeps {
   readonly publish: (entry: Entry) => void
   readonly holds: (name: string, node: string, incarnation: number) => boolean
   readonly adoptDelegation: (entry: Entry) => void
+  /** For a question to the members; never used before. */
+  readonly freshId: () => number
   /** There is something to do on the next beat. */
   readonly wake: () => void
 }
@@ -33,7 +35,6 @@ export class Verdicts {
   readonly #open = new Set<string>()
   /** Somebody holds them, or does not agree on the death: not before the next beat. */
   readonly #later = new Set<string>()
-  #counter = 0
 
   constructor(deps: VerdictsDeps) {
     this.#deps = deps
@@ -93,7 +94,7 @@ export class Verdicts {
   }
 
   #begin(entries: readonly Entry[]): void {
-    const { peers, holds } = this.#deps
+    const { peers, holds, freshId } = this.#deps
     const [first] = entries
     if (first === undefined) return
     const { node, incarnation } = first
@@ -101,7 +102,7 @@ export class Verdicts {
     const held = names.filter((name) => holds(name, node, incarnation))
     const waiting = peers.live().map((member) => member.node)
     for (const name of names) this.#open.add(name)
-    const inquest: Inquest = { id: ++this.#counter, node, incarnation, names, waiting, held }
+    const inquest: Inquest = { id: freshId(), node, incarnation, names, waiting, held }
     this.#perform(inquest, openInquest(inquest))
   }
 

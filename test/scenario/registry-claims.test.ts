@@ -4,7 +4,7 @@
  *   SEED=17 SEEDS=1 TRACE=1 npx tap test/scenario/registry-claims.test.ts     replays one history
  */
 import { test } from 'tap'
-import { Sim } from './registry-network.js'
+import { limits, Sim } from './registry-network.js'
 
 const SEEDS = Number(process.env.SEEDS ?? 400)
 const FIRST = Number(process.env.SEED ?? 1)
@@ -12,18 +12,29 @@ const FIRST = Number(process.env.SEED ?? 1)
 test('G2 G11 scenario 8: racers have one winner through joins, leaves, deaths and cuts', async (t) => {
   let wins = 0
   let late = 0
+  let moves = 0
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const sim = new Sim(seed)
     await sim.history()
     wins += sim.wins
     late += sim.late
+    moves += sim.moves
     if (sim.faults.length > 0) {
       t.fail(`SEED=${seed} SEEDS=1`, { faults: sim.faults.slice(0, 10) })
       return
     }
   }
   t.ok(wins > SEEDS, `${wins} claims won over ${SEEDS} seeds`)
+  t.ok(SEEDS < 100 || moves > SEEDS / 10, `${moves} moves`)
   t.ok(late <= wins / 1_000, `${late} of them met the last words of a dead node too late`)
+})
+
+test('G11: whoever missed a move hears the end of a process whose new node died (seeds that found it)', async (t) => {
+  for (const seed of [2_722, 10_885, 31_678, 43_336]) {
+    const sim = new Sim(seed)
+    await sim.history()
+    t.same(sim.faults, [], `seed ${seed}`)
+  }
 })
 
 test('G2 scenario 8: of many racers without faults one wins and all others hear who', async (t) => {
@@ -98,6 +109,37 @@ test('G11: a delegation whose gateway died goes to another gateway, with the sam
   }
   t.equal(b!.adopted.length + c!.adopted.length, 1)
   t.same(sim.faults, [])
+})
+
+test('G1 G8: who has moved while we had no link to either node is not lost, and its name is not free', async (t) => {
+  for (const forgotten of [false, true]) {
+    const sim = new Sim('moved')
+    const [home, source, destination] = await sim.cluster(3)
+    const name = [...Array(99).keys()].map((i) => `p${i}`).find((p) => home!.registry.homeOf(p) === home!.name)!
+    await sim.clock.runUntil(source!.claim(name))
+    await sim.clock.advance(5_000)
+    const seen: string[] = []
+    home!.registry.watch((entry) => seen.push(`${entry.status} ${entry.node} ${entry.reason}`))
+    for (const node of [source!, destination!]) sim.cut(home!.links.get(node.name)!, false)
+    await sim.clock.advance(5_000)
+    t.ok(sim.move(source!, destination!, name))
+    // The source does not tell for ever where it went; then only the answers of all members end the doubt.
+    if (forgotten) await sim.clock.advance(limits.endedMs)
+    sim.connect(home!, source!)
+    await sim.clock.advance(5_000)
+    if (forgotten) t.equal(home!.registry.size().doubts, 1)
+    else t.equal(home!.registry.lookup(name)?.node, destination!.name)
+    t.ok(home!.registry.settled)
+    t.equal(await sim.clock.runUntil(home!.claim(name)), forgotten ? 'timeout' : 'taken')
+    await sim.clock.advance(20_000)
+    t.equal(home!.registry.lookup(name)?.status, 'live', 'the destination has no link to us')
+    sim.connect(home!, destination!)
+    await sim.clock.advance(5_000)
+    t.same(seen, [`live ${destination!.name} `])
+    t.equal(await sim.clock.runUntil(home!.claim(name)), 'taken')
+    sim.check()
+    t.same(sim.faults, [])
+  }
 })
 
 test('G11 scenario 50: what a cut link lost is repaired, additions and removals', async (t) => {

@@ -26,7 +26,7 @@ interface SimLink {
 
 const TRACE = process.env.TRACE !== undefined
 const address = { host: '127.0.0.1', port: 1 }
-const limits = { ...defaultLimits }
+export const limits = { ...defaultLimits }
 
 export class SimNode {
   readonly clock: NodeClock
@@ -122,9 +122,11 @@ export class Sim {
   readonly faults: string[] = []
   readonly slowestMs: number
   wins = 0
+  moves = 0
   late = 0
   readonly #links: SimLink[] = []
   #incarnation = 0
+  #moving = false
 
   constructor(readonly seed: number | string) {
     this.random = new SeededRandom(seed)
@@ -179,9 +181,28 @@ export class Sim {
 
   /** Only by a life of a dead node whose last words reached nobody of the winner's view before it had settled. */
   superseded(node: SimNode, entry: Entry): void {
+    if (this.#moving) return
     if (this.lives(entry)) this.fault(`${entry.name} of ${node.name} is superseded by ${entry.node}`)
     this.late++
     node.runs.delete(entry.name)
+  }
+
+  /** A move at its commit: the new owner has published it, the old one has its word. @returns whether it moved */
+  move(from: SimNode, to: SimNode, name: string): boolean {
+    const entry = from.registry.lookup(name)
+    const known = to.registry.lookup(name)
+    const linked = to.members.get(from.name)?.incarnation === from.incarnation && from.links.get(to.name)?.cut === false
+    if (from === to || !linked || entry === undefined || entry.epoch !== from.runs.get(name)) return false
+    if (from.members.get(to.name)?.incarnation !== to.incarnation || (known?.epoch ?? 0) > entry.epoch) return false
+    this.trace(`${name} moves from ${from.name} to ${to.name}`)
+    from.runs.delete(name)
+    this.moves++
+    const moved: Entry = { ...entry, node: to.name, incarnation: to.incarnation, epoch: entry.epoch + 1 }
+    to.registry.publish(moved)
+    this.#moving = true
+    from.registry.learn(moved, to.name)
+    this.#moving = false
+    return true
   }
 
   join(name = `n${this.nodes.length}`): SimNode {
@@ -324,6 +345,7 @@ export class Sim {
         this.kill(node)
         this.clock.after(this.delay(), () => this.join(node.name))
       } else if (what < 90) this.cutSome()
+      else for (const running of [...node.runs.keys()]) this.move(node, this.random.pick(this.alive()), running)
       await this.clock.advance(this.random.pick([0, 1, this.slowestMs, 10 * this.slowestMs]))
     }
     await this.clock.advance(60_000)

@@ -10,6 +10,8 @@ import { type MemberLink, Membership } from '../../src/cluster/membership.js'
 import type { Member, Message } from '../../src/wire/messages.js'
 
 const at = (phase: Phase, incarnation = 5): MemberState => ({ phase, incarnation })
+/** Dead by silence. */
+const unproved: MemberState = { phase: 'dead', incarnation: 5, unproved: true }
 const linkUp = (incarnation: number): MemberEvent => ({ type: 'linkUp', incarnation })
 const linkDown = (left = false): MemberEvent => ({ type: 'linkDown', left })
 
@@ -38,6 +40,14 @@ const CASES: readonly [MemberState, MemberEvent, string, string][] = [
   [at('suspect'), { type: 'silent' }, 'dead 5', 'down silent'],
   [at('suspect'), { type: 'restarted' }, 'dead 5', 'down restarted'],
   [at('suspect'), { type: 'declared' }, 'dead 5', 'down operator, turnAway'],
+  [unproved, linkUp(5), 'dead 5', 'turnAway'],
+  [unproved, linkUp(6), 'alive 6', 'proved 5, up 6, linked'],
+  [unproved, linkDown(), 'dead 5', ''],
+  [unproved, linkDown(true), 'dead 5', 'proved 5'],
+  [unproved, { type: 'silent' }, 'dead 5', ''],
+  [unproved, { type: 'refused' }, 'dead 5', 'proved 5'],
+  [unproved, { type: 'restarted' }, 'dead 5', 'proved 5'],
+  [unproved, { type: 'declared' }, 'dead 5', 'turnAway'],
   [at('dead'), linkUp(5), 'dead 5', 'turnAway'],
   [at('dead'), linkUp(4), 'dead 5', 'turnAway'],
   [at('dead'), linkUp(6), 'alive 6', 'up 6, linked'],
@@ -52,7 +62,7 @@ test('G1: suspicion moves nothing; dead is final for a life (each state and even
   for (const [state, event, next, effects] of CASES) {
     const step = stepMember(state, event)
     const short = step.effects.map((effect) => {
-      if (effect.type === 'up') return `up ${effect.incarnation}`
+      if (effect.type === 'up' || effect.type === 'proved') return `${effect.type} ${effect.incarnation}`
       if (effect.type === 'down') return `down ${effect.reason}`
       return effect.type === 'suspected' ? `suspected ${effect.suspect}` : effect.type
     })
@@ -92,8 +102,10 @@ const world = (join: string[] = []) => {
   const links = new Map<string, FakeLink>()
   const kept = new Set<string>()
   const log: string[] = []
+  const downs: string[] = []
   const events = new Events('me', silentLogger)
   events.on('suspected', ({ node, suspect }) => log.push(`${suspect ? 'suspects' : 'trusts'} ${node}`))
+  events.on('nodedown', ({ node }) => downs.push(node))
   events.on('limit', ({ limit }) => log.push(`limit ${limit}`))
   const membership: Membership = new Membership({
     clock,
@@ -111,6 +123,7 @@ const world = (join: string[] = []) => {
         log.push(`${first ? 'up' : 'again'} ${member.node}/${member.incarnation}: ${membership.names()}`),
       memberDown: (member, reason) =>
         log.push(`down ${member.node}/${member.incarnation} ${reason}: ${membership.names()}`),
+      memberProved: (member) => log.push(`proved ${member.node}/${member.incarnation}: ${membership.names()}`),
     },
   })
   membership.start(join.map(addressOf))
@@ -126,7 +139,7 @@ const world = (join: string[] = []) => {
     membership.linkDown(link, code, reason)
   }
   const hear = (link: FakeLink, ...members: Member[]): void => membership.received(link, { type: 'MEMBERS', members })
-  return { clock, links, kept, log, membership, up, down, hear }
+  return { clock, links, kept, log, downs, membership, up, down, hear }
 }
 
 const memberOf = (node: string, incarnation = 5): Member => ({ node, incarnation, address: addressOf(node) })
@@ -212,6 +225,38 @@ test('G1: a dead life that comes back is told so and is no member; a newer life 
   t.notOk(membership.send('a', { type: 'MEMBERS', members: [] }))
   up('a', 6)
   t.same(membership.names(), ['a'])
+})
+
+test('G10: a life that is dead by silence is proved to have ended once, and not by hearsay', async (t) => {
+  for (const proof of ['restarted', 'refused', 'left'] as const) {
+    const { clock, log, downs, membership, up, down, hear } = world(['a'])
+    down(up('a'))
+    await clock.advance(30_000)
+    t.equal(log.pop(), 'down a/5 silent: ')
+    log.length = 0
+    hear(up('b'), memberOf('a', 6))
+    const old = up('a')
+    t.same(log.splice(0), ['up b/5: b'], 'that it is still there proves nothing, nor what others say')
+    if (proof === 'left') down(old, 'left', 'bye')
+    else down(old, 'ERR_WRONG_PEER', 'declared dead')
+    if (proof === 'refused') membership.refused(addressOf('a'), defaultLimits.refusedMs)
+    const newer = proof === 'restarted' ? ['up a/6: a,b'] : []
+    if (proof === 'restarted') up('a', 6)
+    t.same(log.splice(0), [`proved a/5: ${proof === 'restarted' ? 'a,b' : 'b'}`, ...newer], proof)
+    up('a', 7)
+    t.notOk(
+      log.some((line) => line.startsWith('proved')),
+      'once',
+    )
+    t.same(downs, proof === 'restarted' ? ['a', 'a'] : ['a'], 'the proof is no death')
+  }
+})
+
+test('G10: a death that was a proof itself is not proved again', async (t) => {
+  const { log, up, down } = world(['a'])
+  down(up('a'), 'left', 'bye')
+  up('a', 6)
+  t.same(log, ['up a/5: a', 'down a/5 left: ', 'up a/6: a'])
 })
 
 test('a link that is replaced is no loss, unless nothing follows', async (t) => {

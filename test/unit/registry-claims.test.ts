@@ -284,23 +284,6 @@ test('G2: nobody else ends what runs here; a newer owner, or a greater one at th
   t.equal(superseded.length, 2, 'who publishes a stale one hears it too')
 })
 
-test('G11 scenario 50: what a member does not list in its SYNC is lost, unless its owner is heard of', async (t) => {
-  const { clock, registry, tell } = alone()
-  const from = { node: 'a', incarnation: 1 }
-  tell(entryOf('gone', 'a', 5), entryOf('moved', 'a', 5), entryOf('late', 'a', 5), entryOf('kept', 'a', 5))
-  registry.received(from, { type: 'SYNC', entries: [], last: false })
-  registry.received(from, { type: 'SYNC', entries: [entryOf('kept', 'a', 5)], last: true })
-  registry.learn(entryOf('moved', 'b', 6), 'a')
-  tell(entryOf('late', 'a', 5))
-  t.equal(registry.lookup('gone')?.status, 'live', 'not at once')
-  await clock.advance(3_000)
-  t.match(registry.lookup('gone'), { status: 'ended', reason: 'lost', epoch: 5 })
-  for (const name of ['moved', 'late', 'kept']) t.equal(registry.lookup(name)?.status, 'live', name)
-  tell(entryOf('gone', 'a', 5))
-  t.equal(registry.lookup('gone')?.status, 'live', 'its owner knows better')
-  t.equal(registry.size().doubts, 0)
-})
-
 test('what a turn publishes goes out at its end, the last word of each name, in parts', async (t) => {
   const { clock, registry, sent } = alone()
   sent.length = 0
