@@ -100,7 +100,8 @@ export class Departure {
 
   start(): void {
     this.#progress()
-    this.#freeze = { what: 'freeze', to: this.#options.to, frozen: (error) => void this.#frozen(error) }
+    const { to, timeoutMs } = this.#options
+    this.#freeze = { what: 'freeze', to, ms: timeoutMs, frozen: (error) => void this.#frozen(error) }
     this.process.system(this.#freeze)
   }
 

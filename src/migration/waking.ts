@@ -1,12 +1,15 @@
 /** Two ways in which a frozen copy runs again: as if nothing had been, or as a possible rollback. */
-import { reasonOf } from '../base/errors.js'
+import { isMobilityError, reasonOf } from '../base/errors.js'
 import type { Attempt } from '../base/ids.js'
 import type { Process } from '../process/host.js'
 import type { MoveContext } from './context.js'
 
 /** G6: the same epoch, the same line, the same state. */
 export const goOn = async (context: MoveContext, process: Process): Promise<void> => {
-  if (!process.ready && !(await reattach(context, process))) return
+  if (!process.ready) {
+    const failed = await reattach(context, process)
+    if (failed !== undefined) return process.end({ error: failed })
+  }
   if (process.phase !== 'frozen') return
   process.run(process.epoch, process.line)
   context.replies.resend(process)
@@ -20,10 +23,13 @@ export const goOn = async (context: MoveContext, process: Process): Promise<void
 export const wake = async (context: MoveContext, process: Process, attempt: Attempt, reason: string): Promise<void> => {
   const { directory, events, log, self, callBack } = context
   const { name } = process
-  if (!process.ready && !(await reattach(context, process))) return
+  const failed = process.ready ? undefined : await reattach(context, process)
   if (process.phase !== 'frozen') return
   // Only now: the registry may have learned of newer epochs meanwhile.
   const epoch = Math.max(attempt.epoch + 2, (directory.lookup(name)?.epoch ?? 0) + 1)
+  // Its end must be news to whoever knows the owner that died.
+  process.raise(epoch, epoch)
+  if (failed !== undefined) return process.end({ error: failed })
   process.cursors.clear()
   process.replies.clear()
   const { node, incarnation } = self().identity
@@ -35,15 +41,17 @@ export const wake = async (context: MoveContext, process: Process, attempt: Atte
   callBack(name)
 }
 
-/** What detach() had let go before the commit. A process that cannot have it back ends, and that is said. */
-const reattach = async ({ log }: MoveContext, process: Process): Promise<boolean> => {
+/**
+ * What detach() had let go before the commit.
+ * @returns why it cannot be had back: then the process ends, and that is said
+ */
+const reattach = async ({ log }: MoveContext, process: Process): Promise<string | undefined> => {
   try {
     await process.attach()
-    return true
+    return undefined
   } catch (error) {
-    const reason = reasonOf(error)
+    const reason = `attach: ${isMobilityError(error) ? (error.fields.reason ?? error.code) : reasonOf(error)}`
     log.error({ name: process.name, reason }, `${process.name} could not be attached again, it ends`)
-    await process.end({ error: reason })
-    return false
+    return reason
   }
 }

@@ -113,7 +113,7 @@ export const startFailure = (name: string, error: unknown): MobilityError => {
 export const askConsent = (
   process: Process,
   self: SelfHandle,
-  to: Destination,
+  { to, ms }: { readonly to: Destination; readonly ms: number },
   decide: (refusal: MobilityError | undefined) => void,
 ): void => {
   const { name } = process
@@ -125,7 +125,6 @@ export const askConsent = (
     decide(fail('ERR_CALLBACK', { callback: 'mayMove', name, reason: reasonOf(error) }))
   try {
     const verdict = process.kind.spec.mayMove?.(self, to) ?? true
-    const ms = process.host.limits.moveTimeoutMs
     const late = () => fail('ERR_TIMEOUT', { what: `mayMove of ${name}`, ms })
     if (verdict instanceof Promise) within(process.host.clock, ms, verdict, late).then(answered, threw)
     else answered(verdict)

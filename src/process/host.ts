@@ -83,5 +83,6 @@ export interface Process {
   readonly ready: boolean
   attach(): Promise<void>
   run(epoch: number, line: number): void
+  raise(epoch: number, line: number): void
   depart(why: string): void
 }

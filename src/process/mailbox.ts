@@ -39,7 +39,13 @@ export type SystemMessage =
       readonly to: Destination
       readonly options: MoveOptions
     }
-  | { readonly what: 'freeze'; readonly to: Destination; readonly frozen: (error?: unknown) => void }
+  /** `ms`: the time for mayMove. */
+  | {
+      readonly what: 'freeze'
+      readonly to: Destination
+      readonly ms: number
+      readonly frozen: (error?: unknown) => void
+    }
 
 export class Mailbox {
   readonly #max: number

@@ -28,7 +28,6 @@ import {
   startFailure,
   type Verdict,
 } from './callbacks.js'
-import type { Destination } from './destination.js'
 import { type ExitReason, exitText, InitIgnore, InitStop, isCrash } from './directives.js'
 import { farewell } from './farewell.js'
 import type { Phase, Process, ProcessHost } from './host.js'
@@ -287,7 +286,7 @@ export class ServerProcess implements Process, Runnable {
 
   #runSystem(message: SystemMessage): void {
     if (message.what === 'stop') return void this.end(message.reason, message.from === undefined ? [] : [message.from])
-    if (message.what === 'freeze') this.#freeze(message.to, message.frozen)
+    if (message.what === 'freeze') this.#freeze(message)
   }
 
   /** Answers a call that was taken here. */
@@ -321,7 +320,7 @@ export class ServerProcess implements Process, Runnable {
   // ---- moving
 
   /** In the loop, so no handler runs: asks `mayMove`, then stops. */
-  #freeze(to: Destination, frozen: (error?: unknown) => void): void {
+  #freeze({ to, ms, frozen }: Extract<SystemMessage, { what: 'freeze' }>): void {
     const decide = (refusal: MobilityError | undefined): void => {
       this.#busy = false
       // A stop that was taken must not be left behind in a copy that moves away.
@@ -335,7 +334,7 @@ export class ServerProcess implements Process, Runnable {
       this.wake()
     }
     this.#busy = true
-    askConsent(this, this.#self, to, decide)
+    askConsent(this, this.#self, { to, ms }, decide)
   }
 
   #resume(): void {
@@ -361,10 +360,15 @@ export class ServerProcess implements Process, Runnable {
   /** Runs a copy that was inert or frozen, as this epoch. */
   run(epoch: number, line: number): void {
     invariant(this.phase === 'inert' || this.phase === 'frozen', `${this.name} is activated while ${this.phase}`)
+    this.raise(epoch, line)
+    this.#resume()
+  }
+
+  /** G2: from here on it speaks, and ends, in this epoch. */
+  raise(epoch: number, line: number): void {
     invariant(epoch >= this.epoch, `${this.name} goes back from epoch ${this.epoch} to ${epoch}`)
     this.epoch = epoch
     this.line = line
-    this.#resume()
   }
 
   /** Before a commit, and at the end. Never throws. */

@@ -250,7 +250,9 @@ t.test('a stop, a move or a freeze that finds an ended process is answered', asy
   const ref = await node.start(witness, { name: 'w', args: ['well'] })
   const ended = parts.table.get('w')
   await ref.stop()
-  const frozen = new Promise<unknown>((resolve) => ended?.system({ what: 'freeze', to: 'b', frozen: resolve }))
+  const frozen = new Promise<unknown>((resolve) => {
+    ended?.system({ what: 'freeze', ms: 1_000, to: 'b', frozen: resolve })
+  })
   t.match(await frozen, { code: 'ERR_STOPPED' })
 })
 
