@@ -154,8 +154,7 @@ export class Arrival {
 
   commit(frozenUs: number): void {
     if (this.#committedAt === 0) {
-      const wayMs = (this.#context.roads.to(this.from)?.rttMs ?? 0) / 2
-      this.#frozenMs = frozenUs / 1_000 + wayMs
+      this.#frozenMs = frozenUs / 1_000
       this.#committedAt = this.#context.clock.now()
     }
     this.step({ type: 'commit' })
@@ -335,7 +334,7 @@ export class Arrival {
     return result
   }
 
-  /** What S measured from the freeze to COMMIT, its way, and the time here. After a takeover: since PREPARE. */
+  /** What S measured from the freeze to COMMIT, and the time here since; not COMMIT's way. Takeover: since PREPARE. */
   #pauseMs(): number {
     const now = this.#context.clock.now()
     const ms = this.#committedAt === 0 ? now - this.#startedAt : this.#frozenMs + now - this.#committedAt

@@ -38,7 +38,7 @@ declare const result: unique symbol
 export interface MoveResult {
   /** The epoch that the new owner holds. */
   readonly epoch: number
-  /** Time in which no callback ran, in ms. */
+  /** Time in which no callback ran, in ms, measured at both ends; the one way of COMMIT between them is not in it. */
   readonly pauseMs: number
   /** Size of the snapshot that was sent, in bytes. */
   readonly stateBytes: number
