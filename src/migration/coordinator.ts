@@ -34,7 +34,9 @@ export class Coordinator {
   readonly delegations: Delegations
   readonly #holders: Holders
   /** One per name: being planned, or under way. */
-  readonly #departures = new Map<string, Departure | 'planning'>()
+  readonly #departures = new Map<string, Departure>()
+  /** Names of processes whose move is asked for and not under way yet. */
+  readonly #planning = new Set<string>()
   readonly #arrivals: Arrivals
   readonly #flushing: Flushing
   readonly #counters = new WeakMap<Process, number>()
@@ -56,7 +58,7 @@ export class Coordinator {
 
   size(): Readonly<Record<string, number>> {
     return {
-      departures: this.#departures.size,
+      departures: this.#departures.size + this.#planning.size,
       ...this.#arrivals.size(),
       flushing: this.#flushing.size,
       holders: this.#holders.size,
@@ -73,10 +75,11 @@ export class Coordinator {
       if (answer !== undefined) process.answerLater(answer, failure(error))
       else this.#context.log.warn({ name, code: error.code }, `${name} stays: ${error.message}`)
     }
-    if (this.#departures.has(name)) return say(fail('ERR_MOVING', { name }))
+    if (this.#departures.has(name) || this.#planning.has(name)) return say(fail('ERR_MOVING', { name }))
     if (this.#context.stopping()) return say(fail('ERR_NODE_STOPPED', { node: this.#context.self().identity.node }))
-    this.#departures.set(name, 'planning')
+    this.#planning.add(name)
     const unplanned = (error: unknown): void => {
+      this.#planning.delete(name)
       this.#departures.delete(name)
       say(asMobilityError(error, (e) => fail('ERR_BAD_ARGUMENT', { what: `The move of ${name}`, why: String(e) })))
     }
@@ -85,7 +88,7 @@ export class Coordinator {
       const plan = await planMove(this.#context, process, to)
       if (!process.accepting) throw fail('ERR_STOPPED', { name, reason: 'it ended before it could move' })
       if (plan !== undefined) return this.#depart(process, to, plan, timeoutMs, answer)
-      this.#departures.delete(name)
+      this.#planning.delete(name)
       const stayed: MoveResult = { epoch: process.epoch, pauseMs: 0, stateBytes: 0, moved: false }
       if (answer !== undefined) process.answerLater(answer, success(stayed))
     }
@@ -117,6 +120,7 @@ export class Coordinator {
       transfer: this.#lastTransfer,
       over: (done, moved) => this.#departed(done, moved),
     })
+    this.#planning.delete(process.name)
     this.#departures.set(process.name, departure)
     departure.start()
   }
@@ -202,7 +206,7 @@ export class Coordinator {
   #forSource(link: Link, message: Message): boolean {
     switch (message.type) {
       case 'CREDIT': {
-        for (const departure of this.#departures.values()) if (departure !== 'planning') departure.credit(link, message)
+        for (const departure of this.#departures.values()) departure.credit(link, message)
         return true
       }
       case 'BEGUN':
@@ -211,8 +215,7 @@ export class Coordinator {
       case 'ABORTED':
       case 'ACTIVATED': {
         const departure = this.#departures.get(message.name)
-        if (departure !== undefined && departure !== 'planning' && departure.is(message.attempt))
-          departure.received(link, message)
+        if (departure?.is(message.attempt) === true) departure.received(link, message)
         else this.#unexpected(link, message)
         return true
       }
@@ -242,8 +245,7 @@ export class Coordinator {
 
   /** A node has provably ended, or was declared dead. */
   died(identity: Identity, death: Death): void {
-    for (const departure of [...this.#departures.values()])
-      if (departure !== 'planning') departure.died(identity, death)
+    for (const departure of [...this.#departures.values()]) departure.died(identity, death)
     this.#arrivals.died(identity, death)
     this.#holders.died(identity)
   }
@@ -254,21 +256,21 @@ export class Coordinator {
   }
 
   linkDown(identity: Identity): void {
-    for (const departure of [...this.#departures.values()]) if (departure !== 'planning') departure.linkLost(identity)
+    for (const departure of [...this.#departures.values()]) departure.linkLost(identity)
   }
 
   /** Does this node hold a copy in the middle of a move from that life of a node? */
   holds(name: string, node: string, incarnation: number): boolean {
     if (this.#arrivals.holds(name, node, incarnation)) return true
     const departure = this.#departures.get(name)
-    if (departure !== undefined && departure !== 'planning' && departure.keepsCopyFrom(node, incarnation)) return true
+    if (departure?.keepsCopyFrom(node, incarnation) === true) return true
     return this.#holders.holds(name, node, incarnation)
   }
 
   /** Somebody owns the name in a higher epoch. @returns whether the copy here was one in a move, and gave way */
   superseded(entry: Entry): boolean {
     const departure = this.#departures.get(entry.name)
-    if (departure === undefined || departure === 'planning' || departure.process.phase !== 'frozen') return false
+    if (departure?.process.phase !== 'frozen') return false
     // Not sent yet: there is no move that could be over.
     if (departure.phase === 'freezing') return false
     departure.superseded(entry)
@@ -282,16 +284,13 @@ export class Coordinator {
   }
 
   doubtOf(name: string): string | undefined {
-    const departure = this.#departures.get(name)
-    const doubt = departure === undefined || departure === 'planning' ? undefined : departure.doubt
-    return doubt ?? this.#arrivals.get(name)?.parked
+    return this.#departures.get(name)?.doubt ?? this.#arrivals.get(name)?.parked
   }
 
   parked(): Parked[] {
     const list: Parked[] = []
     for (const departure of this.#departures.values()) {
-      if (departure !== 'planning' && departure.doubt !== undefined)
-        list.push({ name: departure.name, role: 'source', reason: departure.doubt })
+      if (departure.doubt !== undefined) list.push({ name: departure.name, role: 'source', reason: departure.doubt })
     }
     for (const arrival of this.#arrivals.all()) {
       if (arrival.parked !== undefined) list.push({ name: arrival.name, role: 'destination', reason: arrival.parked })
@@ -303,8 +302,7 @@ export class Coordinator {
   decide(name: string, choice: 'restore' | 'discard'): boolean {
     const departure = this.#departures.get(name)
     const arrival = this.#arrivals.get(name)
-    if (departure !== undefined && departure !== 'planning' && departure.doubt !== undefined)
-      departure.step({ type: 'decide', choice })
+    if (departure?.doubt !== undefined) departure.step({ type: 'decide', choice })
     else if (arrival?.parked !== undefined) arrival.step({ type: 'decide', choice })
     else return choice === 'discard' && this.delegations.giveUp(name)
     return true
@@ -313,11 +311,12 @@ export class Coordinator {
   /** The node stops: what is not committed is given up. @returns how many moves still need an answer */
   quiesce(reason: string): number {
     for (const departure of [...this.#departures.values()]) {
-      if (departure !== 'planning')
-        departure.giveUp(fail('ERR_REFUSED', { node: departure.destination.node, name: departure.name, reason }))
+      departure.giveUp(fail('ERR_REFUSED', { node: departure.destination.node, name: departure.name, reason }))
     }
-    const open = [...this.#departures.values()].filter((departure) => departure !== 'planning').length
-    return open + this.#arrivals.all().filter((arrival) => arrival.phase === 'activating' || arrival.unsettled).length
+    return (
+      this.#departures.size +
+      this.#arrivals.all().filter((arrival) => arrival.phase === 'activating' || arrival.unsettled).length
+    )
   }
 
   sweep(): void {
@@ -328,8 +327,9 @@ export class Coordinator {
   }
 
   close(): void {
-    for (const departure of this.#departures.values()) if (departure !== 'planning') departure.close()
+    for (const departure of this.#departures.values()) departure.close()
     this.#departures.clear()
+    this.#planning.clear()
     this.#arrivals.close()
     this.#holders.close()
     this.delegations.close()

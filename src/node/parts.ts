@@ -358,7 +358,7 @@ export class Parts {
 
   /** Local callers get a copy at once; others get bytes that are kept until they have them. */
   #reply(process: Process, to: CallId, outcome: Outcome, dueAt: number): void {
-    if (!this.router.isLocal(to)) return this.replies.send(process, to, outcome, dueAt)
+    if (!this.router.isOwn(to.origin)) return this.replies.send(process, to, outcome, dueAt)
     const copied = this.#copied(outcome)
     queueMicrotask(() => this.channels.reply(process.name, to.lane, to.seq, copied))
   }

@@ -23,7 +23,7 @@ import type { Peers } from '../link/peers.js'
 import type { Coordinator } from '../migration/coordinator.js'
 import type { Process } from '../process/host.js'
 import type { KeptReply } from '../process/image.js'
-import type { CallId, Lane } from '../process/mailbox.js'
+import type { Lane } from '../process/mailbox.js'
 import { failure, outcomeFromWire, outcomeToWire } from '../process/outcome.js'
 import type { ProcessTable } from '../process/process-table.js'
 import type { Directory } from '../registry/directory.js'
@@ -214,7 +214,7 @@ export class Router implements Courier {
 
   receipt(id: ChannelId, receipt: Receipt): void {
     const { name, origin, lane } = id
-    if (origin === originOf(this.#deps.identity())) {
+    if (this.isOwn(origin)) {
       // In a turn of its own: the sender may be in the middle of a step.
       queueMicrotask(() => this.#deps.parts().channels.receipt(name, lane, receipt))
       return
@@ -232,7 +232,7 @@ export class Router implements Courier {
   /** An answer that is kept goes out, once more. */
   post(process: Process, { to, body }: KeptReply): void {
     const { origin, lane, seq } = to
-    if (origin === originOf(this.#deps.identity())) {
+    if (this.isOwn(origin)) {
       const limits = frameValueLimits(this.#deps.limits)
       queueMicrotask(() => {
         this.#deps.parts().replies.acked(process, origin, lane, [seq])
@@ -255,7 +255,8 @@ export class Router implements Courier {
     })
   }
 
-  isLocal({ origin }: CallId): boolean {
+  /** A sender of this node, in this life of it. */
+  isOwn(origin: Origin): boolean {
     return origin === originOf(this.#deps.identity())
   }
 
@@ -311,7 +312,7 @@ export class Router implements Courier {
       if (!early && entry !== undefined) this.#violation(link, `${message.type} for what it does not run`, message.name)
       return
     }
-    if (origin !== originOf(this.#deps.identity())) {
+    if (!this.isOwn(origin)) {
       this.#deps.directory.flush()
       const back = this.#toward(origin, message.name)
       if (back !== link) back?.send(message)
@@ -348,9 +349,8 @@ export class Router implements Courier {
   callBack(name: string): void {
     const { inbox, channels } = this.#deps.parts()
     const entry = this.#deps.directory.lookup(name)
-    const own = originOf(this.#deps.identity())
     for (const origin of inbox.takeDropped(name)) {
-      if (origin === own || entry === undefined) continue
+      if (this.isOwn(origin) || entry === undefined) continue
       const link = this.#toward(origin, name)
       if (link?.peer.member === true) link.send({ type: 'REDIRECT', entry })
     }
