@@ -148,12 +148,12 @@ export class Delegations {
     const news = this.#news.get(key)
     if (news === undefined || news.entry.epoch > epoch) return
     // Only a gateway has heard it for its cluster: the one that was told, or its successor.
-    if (node !== news.delegation.node && node !== this.gatewayOf(name, cluster)?.node) return
+    if (node !== news.delegation.node && node !== this.gatewayOf(name, cluster)?.node)
+      return this.#violation(link, 'LOCATED_OK', name)
     this.#settled(key)
     // Answers that overtook the news were not believed there; those that are still kept go again, now.
     const process = this.#context.table.get(name)
     if (process?.accepting === true) this.#context.replies.resend(process)
-    else this.#violation(link, 'LOCATED_OK', name)
   }
 
   /** A gateway asks where the process is: it may be another gateway than before. */

@@ -199,6 +199,11 @@ for (const where of WHERE) {
     t.equal(await stage.code(stage.ref('c').call.note('x')), 'ERR_NO_PROCESS')
     await stage.run(stage.node('c').start(stage.rich, { name: 'x', args: [] }))
     t.equal(await stage.run(stage.ref('c').call.note('again')), 'again c', 'the name is free')
+    t.same(
+      stage.events.filter(({ type }) => type === 'violation'),
+      [],
+      'no honest node is blamed',
+    )
     await stage.world.close()
   })
 
