@@ -18,8 +18,18 @@ const MUTANTS: readonly Mutant[] = [
 
 const search = (options: ModelOptions) => {
   const model = new MoveModel(options)
-  const space = { start: start(), successors: (world: World) => model.successors(world), violation }
-  return explore(space, STATES_MAX)
+  const done = finished(options.messages)
+  const space = {
+    start: start(),
+    successors: (world: World) => model.successors(world),
+    violation,
+    goals: {
+      over,
+      noCrash: (world: World) => world.crash === null,
+      finished: (world: World) => world.crash === null && done(world),
+    },
+  }
+  return explore(space, { statesMax: STATES_MAX })
 }
 
 for (const third of [true, false]) {
@@ -32,14 +42,11 @@ for (const third of [true, false]) {
     const size = `${messages} messages, ${moves} moves, ${crashes ? 'one crash' : 'no crash'}`
     t.test(`G1 G3 G4 G6 G10: ${who}, ${size}: safe, and every state can still end`, async (t) => {
       const found = search({ messages, moves, third, crashes })
-      const { worlds } = found
-      t.comment(`${worlds.length} states`)
+      t.comment(`${found.states} states`)
       t.equal(found.violation, undefined, found.trace.join(' > '))
       t.ok(found.complete, 'the search came to its end')
-      const stuck = found.stuck(finished(messages)).filter((i) => worlds[i]?.crash === null)
-      t.same(stuck.slice(0, 1).map(found.traceTo), [], 'crash-free states that cannot finish')
-      const open = found.stuck(over)
-      t.same(open.slice(0, 1).map(found.traceTo), [], 'moves that cannot end')
+      t.same(found.stuck('finished', 'noCrash').trace, [], 'crash-free states that cannot finish without a crash')
+      t.same(found.stuck('over').trace, [], 'moves that cannot end')
     })
   }
 }
@@ -47,7 +54,7 @@ for (const third of [true, false]) {
 for (const mutant of MUTANTS) {
   t.test(`the search finds what is wrong with the variant ${mutant}`, async (t) => {
     const found = search({ messages: 1, moves: 2, third: true, crashes: true, mutant })
-    t.comment(`${found.violation} after ${found.worlds.length} states: ${found.trace.join(' > ')}`)
+    t.comment(`${found.violation} after ${found.states} states: ${found.trace.join(' > ')}`)
     t.match(found.violation, /^G[1-4]/)
     t.ok(found.trace.length > 0)
   })
