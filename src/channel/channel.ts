@@ -96,7 +96,8 @@ export class Channel {
   submit(out: Outgoing): void {
     this.lastUsedAt = this.#deps.clock.now()
     this.#watchDeadline(out)
-    if (this.#roomFor(out)) return this.#admit(out)
+    // Behind those that wait, also when it is small enough for the room that is left (G3).
+    if (this.#waiting.size === 0 && this.#roomFor(out)) return this.#admit(out)
     if (this.#waiting.size >= this.#deps.limits.waitingSendersMax)
       return this.#settle(out, { error: this.#overload(out) })
     this.#waiting.add(out)

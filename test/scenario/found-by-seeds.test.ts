@@ -1,0 +1,36 @@
+/**
+ * Bugs that random histories found (`make simulate`), each as small as it could be made. The seed that found it stands
+ * beside it.
+ */
+import { test } from 'tap'
+import { genServer } from '../../src/process/gen-server.js'
+import { simulate } from '../../src/testing.js'
+
+const log = genServer('log', {
+  init: () => ({ taken: [] as string[] }),
+  calls: {
+    taken: (self) => self.state.taken,
+  },
+  casts: {
+    put: (self, text: string, _filler: string) => void self.state.taken.push(text),
+  },
+})
+
+test('G3: a small message does not overtake a big one that waits for room in the window (seed 1)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const limits = { windowBytesMax: 600 }
+  await world.node('a', { kinds: [log], limits })
+  await world.node('b', { kinds: [log], limits })
+  await world.run(world.at('b').start(log, { name: 'l' }))
+  await world.advance(10)
+  const ref = world.at('a').ref(log, 'l')
+  for (const [text, bytes] of [
+    ['first', 400],
+    ['big', 500],
+    ['small', 0],
+  ] as const)
+    void ref.cast.put(text, 'f'.repeat(bytes))
+  await world.advance(100)
+  t.same(await world.run(ref.call.taken()), ['first', 'big', 'small'])
+  await world.close()
+})
