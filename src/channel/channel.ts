@@ -225,7 +225,8 @@ export class Channel {
   close(error: (executed: 'no' | 'maybe') => MobilityError): void {
     this.#tick?.cancel()
     for (const out of [...this.#waiting, ...this.#calls.values()]) this.giveUp(out, error)
-    this.#entries.clear()
+    // Casts that were let in: nobody sends them again (G5).
+    this.#drop(this.#state.base, this.#state.next, 'its sender stops')
   }
 
   // ---- machine

@@ -34,3 +34,19 @@ test('G3: a small message does not overtake a big one that waits for room in the
   t.same(await world.run(ref.call.taken()), ['first', 'big', 'small'])
   await world.close()
 })
+
+test('G5: casts that a node had not delivered when it stopped are counted in an event (seed 10)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const a = await world.node('a', { kinds: [log] })
+  await world.node('b', { kinds: [log] })
+  await world.run(world.at('b').start(log, { name: 'l' }))
+  await world.advance(10)
+  world.pause('b')
+  const lost: unknown[] = []
+  a.on('undelivered', (event) => lost.push(event))
+  for (const text of ['one', 'two']) await world.run(a.ref(log, 'l').cast.put(text, ''))
+  await world.run(a.stop())
+  t.match(lost, [{ name: 'l', what: 'cast', count: 2, reason: 'its sender stops' }])
+  world.resume('b')
+  await world.run(world.at('b').stop())
+})
