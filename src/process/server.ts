@@ -299,7 +299,10 @@ export class ServerProcess implements Process, Runnable {
 
   /** Answers a call that waits, once: later answers, and calls that nobody knows, are dropped. */
   answerLater(to: CallId, outcome: Outcome): void {
-    if (this.open.has(callKey(to))) this.answer(to, outcome)
+    if (!this.open.has(callKey(to))) return
+    // Its handler has run, whatever became of the move that it asked for (G9). A system message (lane 1) is the move.
+    const ran = to.lane === 0 && !outcome.ok
+    this.answer(to, ran ? { ...outcome, executed: 'yes' } : outcome)
   }
 
   /** Timers and monitors have nobody who could send them again: they are never refused. */

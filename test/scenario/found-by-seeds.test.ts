@@ -16,6 +16,17 @@ const log = genServer('log', {
   },
 })
 
+const leaver = genServer('leaver', {
+  init: () => ({ count: 0 }),
+  calls: {
+    count: (self) => self.state.count,
+    leave: (self, to: string) => {
+      self.state.count += 1
+      return self.sendMe(to)
+    },
+  },
+})
+
 test('G3: a small message does not overtake a big one that waits for room in the window (seed 1)', async (t) => {
   const world = simulate({ seed: 1 })
   const limits = { windowBytesMax: 600 }
@@ -49,4 +60,15 @@ test('G5: casts that a node had not delivered when it stopped are counted in an 
   t.match(lost, [{ name: 'l', what: 'cast', count: 2, reason: 'its sender stops' }])
   world.resume('b')
   await world.run(world.at('b').stop())
+})
+
+test('G9: a call whose handler asked for a move that fails was executed (seed 1)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const a = await world.node('a', { kinds: [leaver] })
+  const ref = await world.run(a.start(leaver, { name: 'l' }))
+  const error = await world.run(ref.call.leave('nobody').catch((reason) => reason))
+  t.match(error, { code: 'ERR_UNREACHABLE', executed: 'yes' })
+  t.equal(await world.run(ref.call.count()), 1, 'its handler has run')
+  t.match(await world.run(ref.sendMe('nobody').catch((reason) => reason)), { executed: 'no' }, 'a move alone was not')
+  await world.close()
 })
