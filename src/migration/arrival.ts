@@ -270,7 +270,7 @@ export class Arrival {
       this.#stateBytes = bytes.length
       this.#bytes = undefined
       const { snapshot, state } = await unpack(this.#context, this.name, kind, prepare.version, bytes)
-      if (this.foreign && !returning) this.#claimed = await directory.claim(this.name, kind.kind)
+      if (this.foreign && !returning) this.#claimed = await directory.claim(this.name, kind.kind, prepare.line)
       if (this.phase !== 'restoring') return this.#discard()
       if (table.get(this.name) !== undefined) throw fail('ERR_ALREADY_STARTED', { name: this.name, node: host.node })
       this.#snapshot = snapshot

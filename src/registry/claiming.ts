@@ -35,6 +35,7 @@ interface ClaimingDeps {
 
 interface Ticket {
   readonly name: string
+  readonly line: number | undefined
   readonly timer: Timer
   resolve(entry: Entry): void
   reject(error: Error): void
@@ -53,7 +54,7 @@ export class Claiming {
     this.#deps = deps
   }
 
-  claim(name: string, kind: string): Promise<Entry> {
+  claim(name: string, kind: string, line?: number): Promise<Entry> {
     const owner = this.#liveOwner(name)
     if (owner !== undefined) return Promise.reject(fail('ERR_ALREADY_STARTED', { name, node: owner.node }))
     return new Promise((resolve, reject) => {
@@ -61,7 +62,7 @@ export class Claiming {
       const timer = this.#deps.clock.after(this.#deps.limits.claimMs, () =>
         this.#claim(name, { type: 'expired', ticket }),
       )
-      this.#tickets.set(ticket, { name, timer, resolve, reject })
+      this.#tickets.set(ticket, { name, line, timer, resolve, reject })
       this.#claim(name, { type: 'claim', waiter: { ticket, kind } })
       this.#deps.wake()
     })
@@ -192,9 +193,12 @@ export class Claiming {
         return
       }
       case 'accept': {
-        const entry = newLife(name, effect.kind, me, effect.epoch)
+        const ticket = this.#end(effect.ticket)
+        const life = newLife(name, effect.kind, me, effect.epoch)
+        // Senders that met it under another line than that of the process could never speak to it (G3).
+        const entry = ticket?.line === undefined ? life : { ...life, line: ticket.line }
         this.#deps.announce(entry)
-        this.#end(effect.ticket)?.resolve(entry)
+        ticket?.resolve(entry)
         return
       }
       case 'confirm': {

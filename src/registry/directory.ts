@@ -18,13 +18,14 @@ export interface EntryFilter {
 export interface Directory {
   /**
    * Takes a name that nobody has, for a process that this node is about to start. Of all who try at once one gets it.
+   * @param line  of a process that comes from another cluster; a new one begins a line of its own
    * @returns its entry: live, of this node, at an epoch above that of every earlier life. End it with `publish` if the
    *   start fails.
    * @throws ERR_ALREADY_STARTED  somebody has it; `fields.node` says who
    * @throws ERR_CLAIM_TIMEOUT  not decided within `limits.claimMs`; it is safe to try again
    * @throws ERR_NODE_STOPPED
    */
-  claim(name: string, kind: string): Promise<Entry>
+  claim(name: string, kind: string, line?: number): Promise<Entry>
   /** What this node runs, or has ended. The next line here sees it; the members are told at the end of the turn. */
   publish(entry: Entry): void
   /** Tells them now: who answers for a name must have said before that it runs it. */
@@ -60,12 +61,12 @@ export const memoryDirectory = (deps: { clock: Clock; self: () => Identity }): D
     if (kept === entry && outcome !== 'same') for (const watcher of [...watchers]) watcher(entry, before, 'changed')
   }
   return {
-    async claim(name, kind) {
+    async claim(name, kind, line) {
       const { node, incarnation } = deps.self()
       const owner = get(name)
       if (owner?.status === 'live') throw fail('ERR_ALREADY_STARTED', { name, node: owner.node })
       const epoch = Math.max(deps.clock.wall(), highestEpoch(table, name) + 1)
-      const entry: Entry = { name, kind, node, incarnation, epoch, line: epoch, status: 'live', reason: '' }
+      const entry: Entry = { name, kind, node, incarnation, epoch, line: line ?? epoch, status: 'live', reason: '' }
       put(entry, node)
       return entry
     },

@@ -102,8 +102,8 @@ export class Registry implements Directory {
     })
   }
 
-  claim(name: string, kind: string): Promise<Entry> {
-    return this.#claiming.claim(name, kind)
+  claim(name: string, kind: string, line?: number): Promise<Entry> {
+    return this.#claiming.claim(name, kind, line)
   }
 
   publish(entry: Entry): void {

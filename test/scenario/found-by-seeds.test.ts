@@ -3,8 +3,9 @@
  * beside it.
  */
 import { test } from 'tap'
+import { tcp } from '../../src/process/destination.js'
 import { genServer } from '../../src/process/gen-server.js'
-import { simulate } from '../../src/testing.js'
+import { SIMULATED_PORT, simulate } from '../../src/testing.js'
 
 const log = genServer('log', {
   init: () => ({ taken: [] as string[] }),
@@ -70,5 +71,23 @@ test('G9: a call whose handler asked for a move that fails was executed (seed 1)
   t.match(error, { code: 'ERR_UNREACHABLE', executed: 'yes' })
   t.equal(await world.run(ref.call.count()), 1, 'its handler has run')
   t.match(await world.run(ref.sendMe('nobody').catch((reason) => reason)), { executed: 'no' }, 'a move alone was not')
+  await world.close()
+})
+
+test('G3: who met a process from another cluster before its commit can speak to it (seed 51)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const home = await world.node('home', { cluster: 'one', kinds: [log] })
+  const away = await world.node('away', { cluster: 'two', kinds: [log] })
+  await world.node('other', { cluster: 'two', kinds: [log] })
+  const ref = await world.run(home.start(log, { name: 'l' }))
+  // Its line is far below the epoch that the other cluster gives to the name.
+  await world.advance(1_000)
+  const prepared = away.once('move', ({ phase }) => phase === 'prepared')
+  const moving = ref.sendMe(tcp('away', SIMULATED_PORT))
+  await world.run(prepared)
+  const early = away.ref(log, 'l').cast.put('early', '')
+  await world.run(Promise.all([moving, early]))
+  t.same(await world.run(away.ref(log, 'l').call.taken()), ['early'])
+  t.same(await world.run(world.at('other').ref(log, 'l').call.taken()), ['early'])
   await world.close()
 })
