@@ -67,6 +67,8 @@ export class Channel {
   #bytes = 0
   #tick: Timer | undefined
   #path: string | undefined
+  /** The highest in which the name was seen to live. */
+  #epoch = 0
   #progressAt = 0
   lastUsedAt = 0
 
@@ -188,6 +190,7 @@ export class Channel {
    */
   route(again = false): void {
     const route = this.#deps.courier.route(this.name)
+    if (route.type === 'there') this.#follow(route)
     if (route.type === 'dead' || route.type === 'unknown') {
       this.#path = undefined
       this.#step({ type: 'dead' }, route.type === 'dead' ? route.reason : 'nobody has the name')
@@ -203,6 +206,14 @@ export class Channel {
       this.#step({ type: 'route', line: route.line })
     }
     this.#fill()
+  }
+
+  /** A process that comes from another cluster may be of an older line than the last that lived here. */
+  #follow({ line, epoch }: { readonly line: number; readonly epoch: number }): void {
+    const { line: known } = this.#state
+    if (known !== undefined && line < known && epoch > this.#epoch)
+      this.#step({ type: 'dead' }, 'another life of it ran')
+    this.#epoch = Math.max(this.#epoch, epoch)
   }
 
   receipt(receipt: Receipt): void {

@@ -34,7 +34,7 @@ export interface ChannelId {
 /** Where a name can be reached now. */
 export type Route =
   /** Somewhere. `path` names the way when one is open: another path means that everything is sent again. */
-  | { readonly type: 'there'; readonly line: number; readonly path: string | undefined }
+  | { readonly type: 'there'; readonly line: number; readonly epoch: number; readonly path: string | undefined }
   /** Ended, but its last node may still say what it had taken. */
   | { readonly type: 'ended'; readonly line: number; readonly path: string | undefined; readonly reason: string }
   /** Ended with its node: nobody can say. */

@@ -57,21 +57,24 @@ export class Router implements Courier {
 
   route(name: string): Route {
     const process = this.#deps.table.get(name)
-    if (process !== undefined) return { type: 'there', line: process.line, path: `here ${process.epoch}` }
+    if (process !== undefined) {
+      const { line, epoch } = process
+      return { type: 'there', line, epoch, path: `here ${epoch}` }
+    }
     const { directory, peers } = this.#deps
     const entry = directory.lookup(name)
     if (entry === undefined) return { type: 'unknown' }
-    const { line, reason } = entry
+    const { line, epoch, reason } = entry
     if (entry.status === 'ended') {
       if (reason === 'nodedown' || peers.isDead(entry.node, entry.incarnation))
         return { type: 'dead', reason: `its node ${entry.node} died` }
       return { type: 'ended', line, reason, path: this.#isHere(entry) ? 'here' : this.#pathTo(this.#linkFor(entry)) }
     }
-    if (directory.isRecovering(name)) return { type: 'there', line, path: undefined }
+    if (directory.isRecovering(name)) return { type: 'there', line, epoch, path: undefined }
     const path = this.#pathTo(this.#linkFor(entry))
     // With the epoch: through a gateway the link stays the same when the process moves on, and what its frozen copy
     // dropped must be sent again.
-    return { type: 'there', line, path: path === undefined ? undefined : `${path} ${entry.epoch}` }
+    return { type: 'there', line, epoch, path: path === undefined ? undefined : `${path} ${epoch}` }
   }
 
   #pathTo(link: Link | undefined): string | undefined {

@@ -91,3 +91,23 @@ test('G3: who met a process from another cluster before its commit can speak to 
   t.same(await world.run(world.at('other').ref(log, 'l').call.taken()), ['early'])
   await world.close()
 })
+
+test('G3: a process of an older line takes the place of one that its senders saw last (seed 51)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const home = await world.node('home', { cluster: 'one', kinds: [log] })
+  const away = await world.node('away', { cluster: 'two', kinds: [log] })
+  const other = await world.node('other', { cluster: 'two', kinds: [log] })
+  const visitor = await world.run(home.start(log, { name: 'l' }))
+  await world.advance(1_000)
+  await world.run(away.start(log, { name: 'l' }))
+  await world.advance(10)
+  // `other` has something on its way that nobody will answer for.
+  world.network.block('other', 'away')
+  await world.run(other.ref(log, 'l').cast.put('to the first', ''))
+  await world.run(away.ref(log, 'l').stop())
+  await world.run(visitor.sendMe(tcp('away', SIMULATED_PORT)))
+  await world.advance(10)
+  world.network.unblock('other', 'away')
+  t.same(await world.run(other.ref(log, 'l').call.taken()), [], 'it answers')
+  await world.close()
+})
