@@ -23,6 +23,12 @@ interface Held {
   asking: { timer: Timer; readonly letGo: () => void } | undefined
 }
 
+/** What a record becomes. Only of the very same attempt it is known where it went. */
+const heldOf = (known: Held | undefined, state: HolderState, source: Identity, destination?: Identity): Held =>
+  known !== undefined && sameAttempt(known.state.attempt, state.attempt)
+    ? { ...known, state }
+    : { state, source, destination, address: undefined, foreign: false, at: 0, asking: undefined }
+
 interface HoldersDeps {
   /** A foreign destination runs the process of a dead source: this node is the gateway now. */
   readonly tookOver: (message: MessageOf<'ACTIVATED'>, held: { destination: Identity; address: Address }) => void
@@ -69,24 +75,16 @@ export class Holders {
       return undefined
     }
     const { state, answer } = stepHolder(known?.state, { type: 'abort', attempt })
-    if (state !== undefined) {
-      const rest = known ?? {
-        source: link.peer,
-        destination: undefined,
-        address: undefined,
-        foreign: false,
-        at: 0,
-        asking: undefined,
-      }
-      this.#put(name, { ...rest, state })
-    }
+    if (state !== undefined) this.#put(name, heldOf(known, state, link.peer))
     this.#event(name, attempt, 'abort', link.peer.node)
     return answer === 'taken' || answer === 'closed' ? 'taken' : 'aborted'
   }
 
   take(link: Link, message: MessageOf<'TAKE'>): void {
     const { name, attempt } = message
-    const known = this.#held.get(name)
+    const newest = this.#held.get(name)
+    // An attempt of an earlier owner says nothing about this one's source: whether that is dead, nor where it went.
+    const known = newest?.state.attempt.epoch === attempt.epoch ? newest : undefined
     // Only its destination asks for a copy; for one that this node never heard of, in the name's own epoch, anybody.
     const { destination } = known !== undefined && sameAttempt(known.state.attempt, attempt) ? known : {}
     const epoch = this.#context.directory.lookup(name)?.epoch ?? 0
@@ -94,7 +92,7 @@ export class Holders {
       return notItsOwn(this.#context, link, message)
     const sourceDead = known !== undefined && this.#context.isDead(known.source)
     const { state, answer } = stepHolder(known?.state, { type: 'take', attempt, sourceDead })
-    if (state !== undefined && known !== undefined) this.#put(name, { ...known, state })
+    if (state !== undefined && known !== undefined) this.#put(name, heldOf(known, state, known.source, link.peer))
     // Nothing is known of it: whoever remembers nothing must not grant anything, now or later.
     const verdict = answer === 'silence' || answer === 'begun' ? 'unknown' : known === undefined ? 'unknown' : answer
     link.send({ type: 'TAKEN', name, attempt, verdict })
