@@ -80,6 +80,8 @@ export class Arrivals {
       activated: (done) => this.#activated(done),
     })
     this.#arrivals.set(name, arrival)
+    // Its death was told before there was anything here to tell it to, and is not told again.
+    if (this.#context.isDead(arrival.holder)) arrival.died(arrival.holder, 'verdict')
     if (prepare.totalBytes === 0) arrival.step({ type: 'failed' })
   }
 
