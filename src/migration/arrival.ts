@@ -190,15 +190,16 @@ export class Arrival {
     if (this.phase !== 'receiving') this.#deadline?.cancel()
     if (this.phase !== 'parked') this.parked = undefined
     this.#doubt?.cancel()
-    if (this.unsettled) this.#watchDoubt()
+    if (this.unsettled) this.#watchDoubt('it runs here, and its source has not confirmed that it knows')
+    if (this.phase === 'taking') this.#watchDoubt('the source is dead, and its holder has not answered')
     this.#backoffMs = this.#context.limits.resendMs
     this.#armTick()
   }
 
-  /** G10: what waits for the word of a source that never speaks is listed, and an operator can end it. */
-  #watchDoubt(): void {
+  /** G10: what waits for the word of somebody who never speaks is listed, and an operator can end it. */
+  #watchDoubt(reason: string): void {
     this.#doubt = this.#context.clock.after(this.#context.limits.callTimeoutMs, () => {
-      this.parked = 'it runs here, and its source has not confirmed that it knows'
+      this.parked = reason
     })
   }
 

@@ -1,4 +1,7 @@
-/** What a holder remembers of one attempt must not answer for another. Found by the search of moves in a row. */
+/**
+ * What a holder remembers of one attempt must not answer for another, and a copy whose holder cannot answer must not
+ * wait for ever unseen. Found by the search of moves in a row.
+ */
 import t from 'tap'
 import { fateOf } from '../fixtures/move-checks.js'
 import { MoveLab } from '../fixtures/move-lab.js'
@@ -42,5 +45,21 @@ t.test('G10: D takes over with a holder that heard of the abort only: it is told
   t.equal(fateOf(lab), 'ended')
   t.equal(lab.world.at('a').stats().arrivals, 0)
   t.same(lab.happened('violation'), [])
+  await lab.close()
+})
+
+t.test('G10: the holder lives and never answers: the copy is listed, an operator ends it', async (t) => {
+  const lab = await open('holder does not answer')
+  lab.points.lose('PREPARED', 'b', 'a')
+  lab.points.lose('TAKEN', 'c', 'b')
+  lab.move('a', 'b')
+  await lab.world.advance(500)
+  lab.crash('a')
+  await lab.world.advance(20_000)
+  t.equal(fateOf(lab), 'parked')
+  t.match(lab.world.at('b').parked(), [{ name: 'x', role: 'destination', reason: /its holder has not answered/ }])
+  t.ok(lab.world.at('b').decide('x', 'restore'))
+  await lab.world.advance(1_000)
+  t.equal(lab.world.at('b').whereis('x')?.node, 'b')
   await lab.close()
 })
