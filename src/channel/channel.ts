@@ -42,6 +42,8 @@ interface Entry {
   readonly out: Outgoing
   /** Withdrawn before it was put on a path: its number is used up all the same. */
   void: boolean
+  /** It was put on a path as it is. */
+  carried: boolean
 }
 
 export interface ChannelDeps {
@@ -113,7 +115,7 @@ export class Channel {
 
   #admit(out: Outgoing): void {
     const seq = this.#state.next
-    this.#entries.set(seq, { out, void: false })
+    this.#entries.set(seq, { out, void: false, carried: false })
     this.#bytes += out.bytes
     if (out.what === 'call') this.#calls.set(seq, out)
     this.#step({ type: 'submit' })
@@ -232,6 +234,18 @@ export class Channel {
     this.#settle(out, outcome.ok ? { value: outcome.value } : { error: errorOf(outcome) })
   }
 
+  /** The peer on its way cannot take it. Nothing but its number goes there, now or later. */
+  refuse(seq: number, error: (executed: 'no' | 'maybe') => MobilityError): void {
+    const entry = this.#entries.get(seq)
+    if (entry === undefined || entry.void) return
+    const { out, carried } = entry
+    entry.void = true
+    const failed = error(carried ? 'maybe' : 'no')
+    if (this.#calls.delete(seq)) return this.#settle(out, { error: failed })
+    if (out.what === 'call') return
+    this.#deps.events.emit('undelivered', { name: this.name, what: out.what, count: 1, reason: failed.code })
+  }
+
   /** The node stops: nobody waits any longer. */
   close(error: (executed: 'no' | 'maybe') => MobilityError): void {
     this.#tick?.cancel()
@@ -329,6 +343,7 @@ export class Channel {
         load: gone ? Load.of(null, this.#deps.limits) : out.load,
       }
       if (!this.#deps.courier.carry(parcel)) return
+      if (!entry.void) entry.carried = true
     }
   }
 

@@ -10,7 +10,7 @@ import { frameValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
 import { Channel, type ChannelDeps, type Outgoing } from './channel.js'
 import { Load } from './load.js'
-import type { Receipt } from './parcel.js'
+import type { Parcel, Receipt } from './parcel.js'
 
 /** Room in a frame for what stands around a body: name, origin, numbers. */
 const ENVELOPE_BYTES = 1_024
@@ -171,6 +171,11 @@ export class Channels {
 
   reply(name: string, lane: Lane, seq: number, outcome: Outcome): void {
     this.#channels.get(`${lane}${name}`)?.reply(seq, outcome)
+  }
+
+  /** A message of ours is too large for the peer on its way. */
+  refuse({ name, lane, seq }: Parcel, error: (executed: 'no' | 'maybe') => MobilityError): void {
+    this.#channels.get(`${lane}${name}`)?.refuse(seq, error)
   }
 
   // ---- a moving sender

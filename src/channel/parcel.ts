@@ -44,7 +44,10 @@ export type Route =
 /** The way out of the channels: the router. */
 export interface Courier {
   route(name: string): Route
-  /** Puts it on the path. False: it cannot go there (no path, or over the peer's frame limit). */
+  /**
+   * Puts it on the path. False: it cannot go there now. What its peer cannot take goes as `void`, so that its number is
+   * used up, and `Channels.refuse` hears of it.
+   */
   carry(parcel: Parcel): boolean
   /** Tells the process that its replies have come. */
   replyAck(id: ChannelId, seqs: readonly number[]): void

@@ -5,7 +5,7 @@
  *   session --receive(kind, body)--> decode --> HEARTBEAT: heartbeat    all others: message()
  *   send, bulk --> encode --> send-queue --> socket
  */
-import { type ErrorCode, fail } from '../base/errors.js'
+import { type ErrorCode, fail, isMobilityError } from '../base/errors.js'
 import { type Address, type Identity, nodeKey } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
@@ -25,6 +25,9 @@ export interface Peer extends Identity {
   /** Of our own cluster. */
   readonly member: boolean
 }
+
+/** Room in a frame for what stands around a body: name, origin, numbers. */
+const ENVELOPE_BYTES = 1_024
 
 interface LinkDeps {
   readonly clock: Clock
@@ -50,6 +53,8 @@ export class Link {
   readonly #queue: SendQueue
   readonly #heartbeat: Heartbeat
   #up = true
+  /** Something was too large for the peer: it ends at the end of the turn, and nothing goes behind the gap. */
+  #cut = false
 
   constructor(deps: LinkDeps) {
     const { clock, limits, socket, peer } = deps
@@ -57,7 +62,6 @@ export class Link {
     this.dialed = deps.dialed
     this.upAt = clock.now()
     this.#deps = deps
-    // What the peer would refuse is refused here, where the sender hears of it.
     this.#limits = { ...limits, frameBytesMax: Math.min(limits.frameBytesMax, peer.frameBytesMax) }
     const silent = (): void => this.close('ERR_LINK_LOST', 'silent')
     const send = ({ sentAt, echo }: Beat): void => this.#write({ type: 'HEARTBEAT', sentAt, echo })
@@ -74,6 +78,11 @@ export class Link {
 
   get up(): boolean {
     return this.#up
+  }
+
+  /** The largest body of a message or an answer that the peer takes. What is larger its sender hears of, from us. */
+  get bodyBytesMax(): number {
+    return this.#limits.frameBytesMax - ENVELOPE_BYTES
   }
 
   /** Bytes that wait for this peer to read, chunks included. Who can hold back should, above some of them. */
@@ -93,11 +102,11 @@ export class Link {
 
   /**
    * Sends a message behind those sent before. On a link that has ended it does nothing: what has to arrive is sent
-   * again by whoever waits for its acknowledgement.
-   * @throws ERR_FRAME_TOO_LARGE  over the limit of this node or of the peer
+   * again by whoever waits for its acknowledgement. Never throws: who writes to many is not stopped by one of them, nor
+   * by a timer's beat. A peer that cannot take what it must hear loses its link.
    */
   send(message: Message): void {
-    if (!this.#up) return
+    if (!this.#up || this.#cut) return
     this.#write(message)
     this.#heartbeat.sent()
   }
@@ -108,7 +117,7 @@ export class Link {
    * @throws ERR_LINK_LOST, ERR_FRAME_TOO_LARGE
    */
   async bulk(message: Message): Promise<void> {
-    if (!this.#up) throw fail('ERR_LINK_LOST', { peer: nodeKey(this.peer), reason: 'it has ended' })
+    if (!this.#up || this.#cut) throw fail('ERR_LINK_LOST', { peer: nodeKey(this.peer), reason: 'it has ended' })
     const transfer = 'transfer' in message ? message.transfer : 0
     await this.#queue.bulk(transfer, encodeFrame(message, this.#limits))
     this.#heartbeat.sent()
@@ -155,7 +164,16 @@ export class Link {
   }
 
   #write(message: Message): void {
-    this.#queue.urgent(encodeFrame(message, this.#limits))
+    if (this.#cut) return
+    try {
+      this.#queue.urgent(encodeFrame(message, this.#limits))
+    } catch (error) {
+      if (!isMobilityError(error) || error.code !== 'ERR_FRAME_TOO_LARGE') throw error
+      this.#cut = true
+      const reason = `${message.type} of ${error.fields.bytes} bytes, the peer takes ${this.#limits.frameBytesMax}`
+      // Not now: whoever sends is in the middle of something.
+      this.#deps.clock.soon(() => this.close('ERR_FRAME_TOO_LARGE', reason))
+    }
   }
 
   #pressure(paused: boolean): void {

@@ -16,6 +16,8 @@ export class Outgoing {
   readonly #transfer: number
   readonly #bytes: Buffer
   readonly #limits: Limits
+  /** What both nodes take in one piece. */
+  readonly #chunkBytes: number
   #sent = 0
   #credited = 0
   #index = 0
@@ -27,6 +29,7 @@ export class Outgoing {
     this.#transfer = transfer
     this.#bytes = bytes
     this.#limits = limits
+    this.#chunkBytes = Math.max(1, Math.min(limits.chunkBytes, link.bodyBytesMax))
   }
 
   start(): void {
@@ -46,9 +49,9 @@ export class Outgoing {
   }
 
   #pump(): void {
-    const { chunkBytes, bulkInFlightBytes } = this.#limits
+    const { bulkInFlightBytes } = this.#limits
     while (!this.#stopped && this.#sent < this.#bytes.length && this.#sent - this.#credited < bulkInFlightBytes) {
-      const bytes = this.#bytes.subarray(this.#sent, this.#sent + chunkBytes)
+      const bytes = this.#bytes.subarray(this.#sent, this.#sent + this.#chunkBytes)
       this.#send({ type: 'CHUNK', transfer: this.#transfer, index: this.#index, bytes })
       this.#index += 1
       this.#sent += bytes.length
@@ -60,7 +63,7 @@ export class Outgoing {
 
   #send(message: MessageOf<'CHUNK'> | MessageOf<'CHUNK_END'>): void {
     // One small snapshot goes with the urgent frames: a queue of its own would only cost it a turn.
-    if (this.#bytes.length <= this.#limits.chunkBytes) this.#link.send(message)
+    if (this.#bytes.length <= this.#chunkBytes) this.#link.send(message)
     // A link that breaks is told to the move by its own way; there is nothing to do about it here.
     else this.#link.bulk(message).catch(() => undefined)
   }

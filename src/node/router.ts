@@ -7,7 +7,7 @@
  *      |- a reply or an ack   -> channel -> the waiting promise
  *      '- registry, migration, membership bodies -> that folder's driver -> its machine
  */
-import { fail, reasonOf } from '../base/errors.js'
+import { fail, type MobilityError, reasonOf } from '../base/errors.js'
 import type { Events } from '../base/events.js'
 import { addressText, type Identity, type Origin, originOf, parseOrigin, sameIdentity } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
@@ -24,11 +24,12 @@ import type { Coordinator } from '../migration/coordinator.js'
 import type { Process } from '../process/host.js'
 import type { KeptReply } from '../process/image.js'
 import type { Lane } from '../process/mailbox.js'
-import { failure, outcomeFromWire, outcomeToWire } from '../process/outcome.js'
+import { failure, outcomeFromWire } from '../process/outcome.js'
 import type { ProcessTable } from '../process/process-table.js'
 import type { Directory } from '../registry/directory.js'
-import { decodeValue, encodeValue, frameValueLimits } from '../wire/codec.js'
+import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
+import { failedBody, fittingBody } from './answers.js'
 
 interface RouterDeps {
   readonly clock: Clock
@@ -139,23 +140,39 @@ export class Router implements Courier {
     if (link === undefined || link === from) return false
     const hops = from === undefined ? parcel.hops : parcel.hops + 1
     if (hops > this.#deps.limits.hopsMax) return this.#tooFar(parcel, hops)
-    const body = parcel.load.bytes()
-    const { name, origin, lane, line, seq, open, what, dueAt } = parcel
+    const whole = parcel.load.bytes()
+    const fits = whole.length <= link.bodyBytesMax
+    if (!fits) this.#tooLarge(parcel, whole.length, link.bodyBytesMax, from)
+    const { name, origin, lane, line, seq, open, dueAt } = parcel
+    const [what, body] = fits ? ([parcel.what, whole] as const) : (['void', Buffer.alloc(0)] as const)
     const remainingMs =
       dueAt === Number.POSITIVE_INFINITY ? undefined : Math.max(0, Math.round(dueAt - this.#deps.clock.now()))
     link.send({ type: 'DELIVER', name, origin, lane, line, seq, open, hops, what, remainingMs, body })
     return true
   }
 
+  /** Its sender hears of it; on the link goes only its number. */
+  #tooLarge(parcel: Parcel, bytes: number, limit: number, from: Link | undefined): void {
+    const { name, what } = parcel
+    const error = (executed: 'no' | 'maybe'): MobilityError =>
+      fail('ERR_FRAME_TOO_LARGE', { bytes, limit, what: `A ${what} for ${name}` }, { executed })
+    if (from === undefined) this.#deps.parts().channels.refuse(parcel, error)
+    else if (what === 'call') this.#bounce(parcel, error('no'))
+    else if (what !== 'void')
+      this.#deps.events.emit('undelivered', { name, what, count: 1, reason: 'ERR_FRAME_TOO_LARGE' })
+  }
+
   #tooFar(parcel: Parcel, hops: number): boolean {
-    const { events, limits } = this.#deps
+    const { events } = this.#deps
     events.emit('limit', { limit: 'hopsMax', name: parcel.name, value: hops })
-    if (parcel.what !== 'call') return true
-    const outcome = failure(fail('ERR_HOPS', { name: parcel.name, hops }))
-    const body = encodeValue(outcomeToWire(outcome), 'result', frameValueLimits(limits))
-    const { name, origin, lane, seq } = parcel
-    this.#toward(origin, name)?.send({ type: 'REPLY', name, origin, lane, seq, epoch: 0, body })
+    if (parcel.what === 'call') this.#bounce(parcel, fail('ERR_HOPS', { name: parcel.name, hops }))
     return true
+  }
+
+  /** A call that cannot be relayed is answered by the gateway. */
+  #bounce({ name, origin, lane, seq }: Parcel, error: MobilityError): void {
+    const body = failedBody(error, this.#deps.limits)
+    this.#toward(origin, name)?.send({ type: 'REPLY', name, origin, lane, seq, epoch: 0, body })
   }
 
   #deliver(link: Link, message: MessageOf<'DELIVER'>): void {
@@ -247,15 +264,9 @@ export class Router implements Courier {
     const link = this.#toward(origin, process.name)
     // A caller that reads nothing gets no more of it: the answer is kept, and sent again.
     if (link === undefined || link.queuedBytes > this.#deps.limits.writeQueueBytesMax) return
-    link.send({
-      type: 'REPLY',
-      name: process.name,
-      origin,
-      lane,
-      seq,
-      epoch: process.epoch,
-      body,
-    })
+    const { name, epoch } = process
+    const sent = fittingBody(name, body, link.bodyBytesMax, this.#deps.limits)
+    link.send({ type: 'REPLY', name, origin, lane, seq, epoch, body: sent })
   }
 
   /** A sender of this node, in this life of it. */
@@ -318,8 +329,10 @@ export class Router implements Courier {
     if (!this.isOwn(origin)) {
       this.#deps.directory.flush()
       const back = this.#toward(origin, message.name)
-      if (back !== link) back?.send(message)
-      return
+      if (back === undefined || back === link) return
+      if (message.type !== 'REPLY') return back.send(message)
+      const body = fittingBody(message.name, message.body, back.bodyBytesMax, this.#deps.limits)
+      return back.send({ ...message, body })
     }
     const lane = message.lane as Lane
     const { channels } = this.#deps.parts()
