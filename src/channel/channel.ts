@@ -207,7 +207,7 @@ export class Channel {
       this.#path = route.path
       this.#step({ type: 'route', line: route.line })
     }
-    this.#fill()
+    this.#refill(route.type !== 'there')
   }
 
   /** A process that comes from another cluster may be of an older line than the last that lived here. */
@@ -223,7 +223,13 @@ export class Channel {
     else if (receipt.type === 'reset') this.#step({ type: 'reset', line: receipt.line })
     else if (receipt.next === 0) this.#step({ type: 'dead' }, receipt.reason)
     else this.#step({ type: 'gone', next: receipt.next }, receipt.reason)
+    this.#refill(true)
+  }
+
+  /** Those that waited for room. @param looks  where nobody is any more they must hear of it, too (G9) */
+  #refill(looks: boolean): void {
     this.#fill()
+    if (looks && this.#state.line === undefined && this.#entries.size > 0) this.route()
   }
 
   /** A reply came. One that nobody waits for is dropped. */

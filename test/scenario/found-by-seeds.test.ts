@@ -111,3 +111,29 @@ test('G3: a process of an older line takes the place of one that its senders saw
   t.same(await world.run(other.ref(log, 'l').call.taken()), [], 'it answers')
   await world.close()
 })
+
+test('G9: who waits for room in the window of a name that ends hears of it (seeds 356, 501)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const limits = { windowMessagesMax: 1 }
+  const [a, b, c] = [
+    await world.node('a', { kinds: [log], limits }),
+    await world.node('b', { kinds: [log], limits }),
+    await world.node('c', { kinds: [log], limits }),
+  ]
+  await world.run(b.start(log, { name: 'dies' }))
+  await world.run(c.start(log, { name: 'ends' }))
+  await world.advance(10)
+  world.pause('b')
+  world.pause('c')
+  const asked = ['dies', 'ends'].flatMap((name) => [a.ref(log, name).sendMe('a'), a.ref(log, name).sendMe('a')])
+  const ends = Promise.allSettled(asked)
+  void c.ref(log, 'ends').stop()
+  await world.advance(100)
+  world.crash('b')
+  world.resume('c')
+  const outcomes = await world.run(ends, 30_000)
+  t.equal(outcomes.length, 4, 'all have an end')
+  t.match(outcomes[1], { status: 'rejected' })
+  t.match(outcomes[3], { status: 'rejected' })
+  await world.close()
+})
