@@ -41,6 +41,9 @@ interface Through {
   usedAt: number
 }
 
+/** How the entry of a name ends where it was a guest: that is no end of the process. */
+export const EXPIRED = 'delegation expired'
+
 export class Delegations {
   readonly #context: MoveContext
   /** At D: by name, the clusters that send through a gateway. */
@@ -331,7 +334,7 @@ export class Delegations {
       const entry = this.#context.directory.lookup(name)
       this.stopThrough(name)
       if (entry?.via !== undefined)
-        this.#context.directory.publish({ ...entry, status: 'ended', reason: 'delegation expired' })
+        this.#context.directory.publish({ ...entry, status: 'ended', reason: EXPIRED })
     }
   }
 

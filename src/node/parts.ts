@@ -5,7 +5,6 @@
  *     |-----> coordinator (moves)       membership --> registry, coordinator (who lives)
  *     '-----> registry (who runs what)
  */
-
 import { fail, isMobilityError } from '../base/errors.js'
 import { Events } from '../base/events.js'
 import { type Address, type Identity, originOf, parseOrigin } from '../base/ids.js'
@@ -18,6 +17,7 @@ import type { Link } from '../link/link.js'
 import { Links } from '../link/links.js'
 import type { MoveContext } from '../migration/context.js'
 import { Coordinator } from '../migration/coordinator.js'
+import { EXPIRED } from '../migration/delegations.js'
 import { oldestReadable } from '../process/gen-server.js'
 import type { Process, ProcessHost } from '../process/host.js'
 import type { CallId } from '../process/mailbox.js'
@@ -318,7 +318,9 @@ export class Parts {
     const process = this.table.get(name)
     if (process !== undefined) return { line: process.line, alive: true, reason: '' }
     const entry = this.registry.lookup(name)
-    return entry === undefined ? undefined : { line: entry.line, alive: entry.status === 'live', reason: entry.reason }
+    // Forgotten here, it may live elsewhere: no news is no death (G8).
+    if (entry === undefined || entry.reason === EXPIRED) return undefined
+    return { line: entry.line, alive: entry.status === 'live', reason: entry.reason }
   }
 
   /** G2: an owner in a higher epoch is known, so the copy here stops. */

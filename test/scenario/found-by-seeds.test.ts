@@ -137,3 +137,22 @@ test('G9: who waits for room in the window of a name that ends hears of it (seed
   t.match(outcomes[3], { status: 'rejected' })
   await world.close()
 })
+
+test('G8: a cluster that forgets a guest does not say that it is down (seed 296)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const limits = { delegationIdleMs: 1_000 }
+  const home = await world.node('home', { cluster: 'one', kinds: [log], limits })
+  const away = await world.node('away', { cluster: 'two', kinds: [log], limits })
+  const ref = await world.run(home.start(log, { name: 'l' }))
+  await world.run(ref.sendMe(tcp('away', SIMULATED_PORT)))
+  const downs: string[] = []
+  void away
+    .ref(log, 'l')
+    .monitor()
+    .down.then((reason) => downs.push(reason))
+  await world.run(away.ref(log, 'l').sendMe(tcp('home', SIMULATED_PORT)))
+  await world.advance(30_000)
+  t.equal(away.whereis('l'), undefined, 'it was forgotten')
+  t.same(downs, [], 'and it lives')
+  await world.close()
+})
