@@ -209,11 +209,12 @@ export class Departure {
   // ---- machine
 
   step(event: SourceEvent): void {
-    const before = this.#state.phase
+    const { phase, begun, prepared } = this.#state
     const { state, effects } = stepSource(this.#state, event)
     this.#state = state
-    if (event.type !== 'tick' && (state.phase !== before || event.type === 'begun' || event.type === 'prepared'))
-      this.#entered(before)
+    // What D and H repeat is no progress (G10).
+    const moves = state.phase !== phase || state.begun !== begun || state.prepared !== prepared
+    if (moves) this.#entered(phase)
     for (const effect of effects) {
       // An effect may have ended it: what was to follow is void.
       if (isSourceOver(this.#state) && !isSourceOver(state)) return

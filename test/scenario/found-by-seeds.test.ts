@@ -156,3 +156,19 @@ test('G8: a cluster that forgets a guest does not say that it is down (seed 296)
   t.same(downs, [], 'and it lives')
   await world.close()
 })
+
+test('G10: a destination that repeats its PREPARED does not keep a move from its time limit (seed 289)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const limits = { moveTimeoutMs: 2_000, resendMsMax: 500 }
+  for (const name of ['a', 'b', 'c']) await world.node(name, { kinds: [log], limits })
+  const ref = await world.run(world.at('a').start(log, { name: 'l' }))
+  // c holds; it never hears of the move, and is not dead yet either.
+  world.network.block('a', 'c')
+  const error = await world.run(
+    ref.sendMe('b').catch((reason) => reason),
+    3_000,
+  )
+  t.match(error, { code: 'ERR_MOVE_TIMEOUT' })
+  world.heal()
+  await world.close()
+})
