@@ -186,7 +186,10 @@ export class Departure {
       this.#cause ??= fail('ERR_UNREACHABLE', { what: `Node ${identity.node}`, reason: 'it died during the move' })
       this.step({ type: 'destinationDead', death })
     }
-    if (this.holder !== undefined && sameIdentity(identity, this.holder)) this.step({ type: 'holderDead', death })
+    if (this.holder === undefined || !sameIdentity(identity, this.holder)) return
+    if (this.phase === 'freezing' || this.phase === 'preparing')
+      this.#cause ??= fail('ERR_UNREACHABLE', { what: `Node ${identity.node}`, reason: 'it held the move, and died' })
+    this.step({ type: 'holderDead', death })
   }
 
   /** It was committed to that node, and the frozen copy here is what is left if that node dies. */

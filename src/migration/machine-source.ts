@@ -193,8 +193,8 @@ const abortTo = (state: SourceState): SourceEffect => ({
 
 const someoneDied = (state: SourceState): Step => {
   const { phase, destinationDead } = state
-  // Nothing has left yet: there is nothing to ask about.
-  if (phase === 'freezing' && destinationDead !== undefined) return go(state, 'resumed', { type: 'resume' })
+  // Nothing has left yet: there is nothing to ask about. Nor would anybody remember it: a dead holder answers no BEGIN.
+  if (phase === 'freezing') return go(state, 'resumed', { type: 'resume' })
   if (phase === 'preparing' || phase === 'detaching') {
     // H's death after BEGUN changes nothing: D's word is enough for the rest.
     if (destinationDead === undefined && (state.begun || phase === 'detaching')) return stay(state)

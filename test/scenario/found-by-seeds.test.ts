@@ -28,6 +28,17 @@ const leaver = genServer('leaver', {
   },
 })
 
+let wake: (() => void) | undefined
+const sleeper = genServer('sleeper', {
+  init: () => null,
+  calls: {
+    sleep: async (self) => {
+      await new Promise<void>((resolve) => (wake = resolve))
+      return self.node
+    },
+  },
+})
+
 test('G3: a small message does not overtake a big one that waits for room in the window (seed 1)', async (t) => {
   const world = simulate({ seed: 1 })
   const limits = { windowBytesMax: 600 }
@@ -171,4 +182,19 @@ test('G10: a destination that repeats its PREPARED does not keep a move from its
   t.match(error, { code: 'ERR_MOVE_TIMEOUT' })
   world.heal()
   await world.close()
+})
+
+test('G10: a holder that leaves before the freeze ends the move there (seed 289)', async (t) => {
+  const world = simulate({ seed: 1 })
+  for (const name of ['a', 'b', 'c']) await world.node(name, { kinds: [sleeper] })
+  const ref = await world.run(world.at('a').start(sleeper, { name: 's' }))
+  const slept = ref.call.sleep()
+  const moved = ref.sendMe('b').catch((reason) => reason)
+  await world.advance(10)
+  await world.run(world.at('c').stop())
+  t.match(await world.run(moved, 10_000), { code: 'ERR_UNREACHABLE', executed: 'no' })
+  wake?.()
+  t.equal(await world.run(slept), 'a')
+  t.match(await world.run(ref.sendMe('b')), { moved: true }, 'the next one finds another holder')
+  await world.run(Promise.all([world.at('a').stop(), world.at('b').stop()]))
 })
