@@ -126,6 +126,11 @@ export class SimulatedWorld {
       .sort()
   }
 
+  /** Timers of the newest life of a node that have not fired: 0 once it has stopped. */
+  timers(name: string): number {
+    return this.#machine(name).clock.pending
+  }
+
   /** SIGKILL: the program is gone; its peers see a reset. `silent`: the power failed, they see nothing. */
   crash(name: string, options: { readonly silent?: boolean } = {}): void {
     this.#machine(name).state = 'down'

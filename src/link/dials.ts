@@ -49,6 +49,7 @@ export class Dials {
   readonly #deps: DialsDeps
   readonly #running = new Map<string, Promise<Link>>()
   readonly #waiting = new Set<(error: MobilityError) => void>()
+  readonly #closed = new AbortController()
 
   constructor(deps: DialsDeps) {
     this.#deps = deps
@@ -74,8 +75,9 @@ export class Dials {
     return this.#wait(dial, address, timeoutMs)
   }
 
-  /** Everybody who waits gets this error. */
+  /** Everybody who waits gets this error. What is on its way is given up: it would keep Node alive. */
   close(error: MobilityError): void {
+    this.#closed.abort()
     for (const give of [...this.#waiting]) give(error)
   }
 
@@ -110,7 +112,8 @@ export class Dials {
     const begunAt = clock.now()
     const deadline = begunAt + limits.handshakeMs
     for (let tries = 1; ; tries++) {
-      const socket = await transport.dial(address, deadline - clock.now()).catch((error: unknown) => {
+      const dialing = transport.dial(address, deadline - clock.now(), this.#closed.signal)
+      const socket = await dialing.catch((error: unknown) => {
         throw unreachable(address, error)
       })
       try {

@@ -94,7 +94,7 @@ export class SimNetwork {
     this.#note(`host ${name}`)
     return {
       listen: (address, accept) => this.#listen(machine, life, address, accept),
-      dial: (address, timeoutMs) => this.#dial(life, address, timeoutMs),
+      dial: (address, timeoutMs, signal) => this.#dial(life, address, timeoutMs, signal),
     }
   }
 
@@ -220,18 +220,22 @@ export class SimNetwork {
     return { address: { host, port }, close }
   }
 
-  #dial(life: Life, to: Address, timeoutMs: number): Promise<Socket> {
+  #dial(life: Life, to: Address, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
     return new Promise((resolve, reject) => {
       let over = false
       const give = (failure: DialFailure, reason: string): void => {
         if (over) return
         over = true
         timer.cancel()
+        signal?.removeEventListener('abort', abort)
         reject(new DialError(failure, reason))
       }
+      const abort = (): void => give('unreachable', 'it was given up')
+      signal?.addEventListener('abort', abort)
       const timer = life.node.after(timeoutMs, () => give('timeout', `no connection within ${timeoutMs} ms`))
       const connected = (socket: Socket): void => {
         timer.cancel()
+        signal?.removeEventListener('abort', abort)
         if (over) socket.destroy()
         else resolve(socket)
         over = true

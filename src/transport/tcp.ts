@@ -22,7 +22,7 @@ const KEEP_ALIVE_MS = 30_000
 
 export const tcpTransport = (clock: Clock): Transport => ({
   listen: (address, accept) => listen(clock, address, accept),
-  dial: (address, timeoutMs) => dial(clock, address, timeoutMs),
+  dial: (address, timeoutMs, signal) => dial(clock, address, timeoutMs, signal),
 })
 
 const codeOf = (error: unknown): string => {
@@ -153,7 +153,7 @@ const failureOf = (error: unknown): DialFailure => {
 const isSelf = (socket: net.Socket): boolean =>
   socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress
 
-const dial = (clock: Clock, address: Address, timeoutMs: number): Promise<Socket> =>
+const dial = (clock: Clock, address: Address, timeoutMs: number, signal?: AbortSignal): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const start = (): net.Socket => {
       try {
@@ -166,15 +166,19 @@ const dial = (clock: Clock, address: Address, timeoutMs: number): Promise<Socket
     const timer = clock.after(timeoutMs, () => give('timeout', `no connection within ${timeoutMs} ms`))
     const give = (failure: DialFailure, reason: string): void => {
       timer.cancel()
+      signal?.removeEventListener('abort', abort)
       socket.destroy()
       reject(new DialError(failure, reason))
     }
+    const abort = (): void => give('unreachable', 'it was given up')
+    signal?.addEventListener('abort', abort)
     // Stays: an error that comes after the time-out must not be an unhandled one.
     const failed = (error: Error): void => give(failureOf(error), codeOf(error) || reasonOf(error))
     socket.on('error', failed)
     socket.once('connect', () => {
       if (isSelf(socket)) return give('refused', 'connected to itself')
       timer.cancel()
+      signal?.removeEventListener('abort', abort)
       const connected = new TcpSocket(socket, clock)
       socket.off('error', failed)
       resolve(connected)

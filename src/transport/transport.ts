@@ -53,6 +53,9 @@ export class DialError extends Error {
 export interface Transport {
   /** @throws ERR_PORT_IN_USE, ERR_LISTEN */
   listen(address: Address, accept: (socket: Socket) => void): Promise<Listener>
-  /** @throws DialError. `refused` means that the host answered: nobody listens there. */
-  dial(address: Address, timeoutMs: number): Promise<Socket>
+  /**
+   * @param signal  ends a dial that is under way: nothing of it is left, not even its timer
+   * @throws DialError. `refused` means that the host answered: nobody listens there.
+   */
+  dial(address: Address, timeoutMs: number, signal?: AbortSignal): Promise<Socket>
 }

@@ -28,6 +28,18 @@ const streams = (t: Test, make: () => World): void => {
     t.equal(a.received.toString(), back)
   })
 
+  t.test('a dial that is given up ends at once; one that is over is not touched by it', async (t) => {
+    const world = make()
+    const pair = await connect(t, world)
+    const signal = new AbortController()
+    const done = await world.run(world.client.dial(pair.listener.address, 5_000, signal.signal))
+    const dialling = world.client.dial(pair.listener.address, 60_000, signal.signal)
+    signal.abort()
+    await t.rejects(world.run(dialling), { name: 'DialError', failure: 'unreachable' })
+    t.equal(done.write(Buffer.from('still open')), true)
+    done.destroy()
+  })
+
   t.test('1 MB in pieces, waiting for drain, arrives whole', async (t) => {
     const world = make()
     const pair = await connect(t, world)

@@ -198,3 +198,17 @@ test('G10: a holder that leaves before the freeze ends the move there (seed 289)
   t.match(await world.run(ref.sendMe('b')), { moved: true }, 'the next one finds another holder')
   await world.run(Promise.all([world.at('a').stop(), world.at('b').stop()]))
 })
+
+test('G15: a node that stops gives up the dials that are under way (seed 506)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const home = await world.node('home', { cluster: 'one', kinds: [log] })
+  await world.node('away', { cluster: 'two', kinds: [log] })
+  const ref = await world.run(home.start(log, { name: 'l' }))
+  world.partition(['home'], ['away'])
+  const moved = ref.sendMe(tcp('away', SIMULATED_PORT)).catch((reason) => reason)
+  await world.advance(100)
+  await world.run(home.stop())
+  await moved
+  t.equal(world.timers('home'), 0)
+  await world.run(world.at('away').stop())
+})
