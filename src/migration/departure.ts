@@ -280,6 +280,9 @@ export class Departure {
         return
       case 'sendRetired':
         return this.#toDestination('RETIRED')
+      case 'askWitness':
+        if (this.holder === undefined) return
+        return this.#context.witness(this.name, this.holder, this.destination, () => this.step({ type: 'witnessed' }))
       case 'resume':
         return this.#resume()
       case 'wake':

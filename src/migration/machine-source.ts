@@ -5,7 +5,7 @@
  *   freezing --frozen--> preparing --prepared, begun--> detaching --detached--> committed --activated--> retired
  *      |                  |   | refused, not sent          |                      |
  *      | giveUp, D dead   |   '--> resumed                 | D dead               |--refused (D ran nothing)--> resumed
- *      v                  v giveUp, D dead, H dead         v                      |--D dead--> woken (rollback?)
+ *      v                  v giveUp, D dead, H dead         v                      |--D dead, H agrees--> woken
  *   resumed           aborting <---------------------------'                      '--D silent, none else--> parked
  *                         |--aborted (by H, or by D which burned it)--> resumed
  *                         |--taken (by H for D)--> committed
@@ -63,6 +63,8 @@ export type SourceEvent =
   | { readonly type: 'activated' }
   | { readonly type: 'destinationDead'; readonly death: Death }
   | { readonly type: 'holderDead'; readonly death: Death }
+  /** H holds D for dead too. */
+  | { readonly type: 'witnessed' }
   | { readonly type: 'tick' }
   | { readonly type: 'decide'; readonly choice: 'restore' | 'discard' }
 
@@ -73,6 +75,8 @@ export type SourceEffect =
   | { readonly type: 'sendCommit' }
   | { readonly type: 'sendAbort'; readonly toHolder: boolean; readonly toDestination: boolean }
   | { readonly type: 'sendRetired' }
+  /** D is silent: is it dead for H too? */
+  | { readonly type: 'askWitness' }
   /** Go on as if nothing had been. */
   | { readonly type: 'resume' }
   /** Go on as a possible rollback: a new epoch, a new line, an event. */
@@ -141,6 +145,8 @@ export const stepSource = (state: SourceState, event: SourceEvent): Step => {
       return someoneDied({ ...state, destinationDead: worse(state.destinationDead, event.death) })
     case 'holderDead':
       return someoneDied({ ...state, holderDead: worse(state.holderDead, event.death) })
+    case 'witnessed':
+      return state.phase === 'committed' && state.destinationDead !== undefined ? wakeAlone(state) : stay(state)
     case 'tick':
       return again(state)
     case 'decide':
@@ -224,18 +230,26 @@ const undecided = (state: SourceState): Step => {
 /** After the commit, when D may be dead: it may have run, so this copy is a possible rollback. */
 const decidedAndDead = (state: SourceState): Step => {
   if (state.destinationDead === undefined) return stay(state)
-  // A verdict needs witnesses: with nobody else, or across clusters, silence decides nothing.
-  if (state.destinationDead === 'proved' || (state.thirdHolder && !state.foreign)) {
-    return go(state, 'woken', { type: 'wake', reason: 'the destination ended after the commit' })
-  }
+  if (state.destinationDead === 'proved') return wakeAlone(state)
+  // A verdict needs a witness: who is cut off itself hears nothing of anybody. With nobody else, or across clusters,
+  // silence decides nothing.
+  if (hasWitness(state)) return { state, effects: [{ type: 'askWitness' }] }
   return park(state, 'committed', 'the destination is silent after the commit')
 }
+
+const hasWitness = (state: SourceState): boolean =>
+  state.thirdHolder && !state.foreign && state.holderDead === undefined
+
+const wakeAlone = (state: SourceState): Step =>
+  go(state, 'woken', { type: 'wake', reason: 'the destination ended after the commit' })
 
 const park = (state: SourceState, parkedIn: 'aborting' | 'committed', reason: string): Step =>
   state.phase === 'parked' ? stay(state) : go({ ...state, parkedIn }, 'parked', { type: 'park', reason })
 
 const again = (state: SourceState): Step => {
   const { phase, parkedIn } = state
+  if (phase === 'committed' && state.destinationDead === 'verdict' && hasWitness(state))
+    return { state, effects: [{ type: 'askWitness' }] }
   if (phase === 'preparing' && !state.begun) return { state, effects: [{ type: 'sendBegin' }] }
   if (phase === 'aborting' || (phase === 'parked' && parkedIn === 'aborting'))
     return { state, effects: [abortTo(state)] }

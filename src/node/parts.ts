@@ -237,6 +237,7 @@ export class Parts {
       callBack: (name) => this.router.callBack(name),
       stopping: () => this.stopping,
       isDead: (identity) => this.#isDead(identity),
+      witness: (name, member, dead, agreed) => this.registry.witness(name, member.node, dead, agreed),
     }
   }
 

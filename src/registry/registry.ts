@@ -106,6 +106,11 @@ export class Registry implements Directory {
     return this.#claiming.claim(name, kind, line)
   }
 
+  /** Asks a member, for a name, whether that life is over for it too. No answer, or no: ask again. */
+  witness(name: string, member: string, dead: Life, agreed: () => void): void {
+    this.#verdicts.witness(name, member, dead, agreed)
+  }
+
   publish(entry: Entry): void {
     const { outcome } = this.#ledger.own(entry)
     if (outcome !== 'stale' && this.#ledger.get(entry.name) === entry) this.#tell(entry)

@@ -33,6 +33,8 @@ export class Verdicts {
   readonly #inquests = new Map<number, Inquest>()
   /** Names in an inquest. */
   readonly #open = new Set<string>()
+  /** By name: a move waits for a member to hold its destination for dead too. */
+  readonly #witnesses = new Map<string, { readonly id: number; readonly member: string; readonly agreed: () => void }>()
   /** Somebody holds them, or does not agree on the death: not before the next beat. */
   readonly #later = new Set<string>()
 
@@ -61,6 +63,8 @@ export class Verdicts {
     this.#inquests.clear()
     this.#open.clear()
     this.#later.clear()
+    // They are asked again.
+    this.#witnesses.clear()
   }
 
   /** @returns whether there is still something to judge */
@@ -78,13 +82,25 @@ export class Verdicts {
     this.#deps.send(from.node, { type: 'RECOVER_SAY', id, agreed, held })
   }
 
+  witness(name: string, member: string, { node, incarnation }: Life, agreed: () => void): void {
+    const id = this.#deps.freshId()
+    this.#witnesses.set(name, { id, member, agreed })
+    this.#deps.send(member, { type: 'RECOVER_ASK', id, node, incarnation, names: [name] })
+  }
+
   said(from: Life, { id, agreed, held }: MessageOf<'RECOVER_SAY'>): void {
+    for (const [name, witness] of this.#witnesses) {
+      if (witness.id !== id || witness.member !== from.node) continue
+      this.#witnesses.delete(name)
+      if (agreed) witness.agreed()
+      return
+    }
     const inquest = this.#inquests.get(id)
     if (inquest !== undefined) this.#step(inquest, { type: 'said', from: from.node, agreed, held })
   }
 
   size(): { inquests: number } {
-    return { inquests: this.#inquests.size }
+    return { inquests: this.#inquests.size + this.#witnesses.size }
   }
 
   #mine(): Entry[] {
