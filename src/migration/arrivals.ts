@@ -191,7 +191,7 @@ export class Arrivals {
     const renewed = delegations.map((one) =>
       one.cluster === asker?.identity.cluster ? { ...one, ...asker.identity, address: asker.address } : one,
     )
-    this.#delegations.arrived(entry, renewed)
+    this.#delegations.arrived(entry, renewed, from)
     if (process === undefined) return
     if (this.#context.isDead(from)) this.#context.channels.release(process)
     else if (this.#context.channels.holds(process)) this.#holding.set(process, { from, attempt })

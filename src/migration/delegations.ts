@@ -11,7 +11,7 @@
  * with `via`, the address behind the gateway. A return to a cluster ends its delegation; one that is not the home's
  * ends when nobody has used it for delegationIdleMs (G12).
  */
-import { type Address, addressText, type Identity } from '../base/ids.js'
+import { type Address, addressText, type Identity, sameIdentity } from '../base/ids.js'
 import type { Timer } from '../base/ports.js'
 import type { Link } from '../link/link.js'
 import { isPlausible } from '../registry/ledger.js'
@@ -50,6 +50,8 @@ export class Delegations {
   readonly #mine = new Map<string, readonly Delegation[]>()
   /** By name, the clusters that were given it with the process, and since when it is not here any more. */
   readonly #guests = new Map<string, { readonly clusters: ReadonlySet<string>; leftAt: number }>()
+  /** By name, the cluster it came from, and the epoch since which its gateway there knows that. */
+  readonly #leftFor = new Map<string, { readonly cluster: string; readonly epoch: number }>()
   readonly #news = new Map<string, News>()
   /** At G: by name, how to let go of the link to the process's node, and when it was last used. */
   readonly #through = new Map<string, Through>()
@@ -87,13 +89,16 @@ export class Delegations {
   }
 
   /** It runs here now: its gateways are told. */
-  arrived(entry: Entry, delegations: readonly Delegation[]): void {
+  arrived(entry: Entry, delegations: readonly Delegation[], from: Identity): void {
     this.stopThrough(entry.name)
     const { cluster } = this.#context.self().identity
     const others = delegations.filter((known) => known.cluster !== cluster)
     this.#guests.delete(entry.name)
-    if (others.length === 0) return void this.#mine.delete(entry.name)
+    this.left(entry.name)
+    if (others.length === 0) return
     this.#mine.set(entry.name, others)
+    if (others.some((known) => sameIdentity(known, from)))
+      this.#leftFor.set(entry.name, { cluster: from.cluster, epoch: entry.epoch })
     const clusters = new Set(others.map((known) => known.cluster))
     this.#guests.set(entry.name, { clusters, leftAt: Number.POSITIVE_INFINITY })
     for (const delegation of others) this.#tell(delegation, entry)
@@ -102,6 +107,7 @@ export class Delegations {
   /** It left, or its move was given up. */
   left(name: string): void {
     this.#mine.delete(name)
+    this.#leftFor.delete(name)
     const guests = this.#guests.get(name)
     if (guests !== undefined) guests.leftAt = this.#context.clock.now()
   }
@@ -168,6 +174,10 @@ export class Delegations {
     const entry = given ? this.#context.directory.lookup(name) : undefined
     const process = this.#context.table.get(name)
     const known = this.of(name).find((one) => one.cluster === cluster)
+    // It was the gateway once, and has not heard of the last departure. The one that is would hear no answer any more.
+    const left = this.#leftFor.get(name)
+    const outdated = left?.cluster === cluster && epoch < left.epoch
+    if (outdated && known !== undefined && known.node !== node && !this.#context.isDead(known)) return
     if (process?.accepting === true && known !== undefined) {
       const renewed: Delegation = { cluster, node, incarnation, address: link.peer.address, home: known.home }
       this.#mine.set(name, [...this.of(name).filter((one) => one.cluster !== cluster), renewed])
@@ -315,6 +325,12 @@ export class Delegations {
       reason: 'given up by an operator',
     })
     return true
+  }
+
+  /** The registry says who is its gateway now, or that it needs none: whoever was it before leads nowhere (G12). */
+  registered({ name, node, status, via }: Entry): void {
+    if (!this.#through.has(name)) return
+    if (status === 'ended' || via === undefined || node !== this.#context.self().identity.node) this.stopThrough(name)
   }
 
   stopThrough(name: string): void {

@@ -306,6 +306,7 @@ export class Parts {
   #changed(entry: Entry, before: Entry | undefined, change: 'changed' | 'recovering'): void {
     this.channels.routeChanged(entry.name)
     if (change === 'recovering') return
+    this.coordinator.delegations.registered(entry)
     if (entry.status === 'live' && (before === undefined || before.line === entry.line)) return
     this.monitors.notice(entry.name)
     for (const process of this.#watching) {
