@@ -45,6 +45,9 @@ interface RouterDeps {
   readonly parts: () => { channels: Channels; inbox: Inbox; replies: Replies; coordinator: Coordinator }
 }
 
+/** The link leads to another cluster, and the sender is of that one. */
+const isOrigins = ({ peer }: Link, origin: Origin) => !peer.member && parseOrigin(origin)?.cluster === peer.cluster
+
 export class Router implements Courier {
   readonly #deps: RouterDeps
   /** The last link on which a sender of another cluster was heard: the way back to it. */
@@ -136,8 +139,8 @@ export class Router implements Courier {
   #forward(entry: Entry, parcel: Parcel, from: Link | undefined): boolean {
     const link = this.#linkFor(entry)
     if (entry.via !== undefined) this.#deps.parts().coordinator.delegations.used(parcel.name)
-    // A gateway keeps nothing: the first sender does, and sends again.
-    if (link === undefined || link === from) return false
+    // A gateway keeps nothing: the first sender does, and sends again, or hears in his own cluster that it came home.
+    if (link === undefined || link === from || isOrigins(link, parcel.origin)) return false
     const hops = from === undefined ? parcel.hops : parcel.hops + 1
     if (hops > this.#deps.limits.hopsMax) return this.#tooFar(parcel, hops)
     const whole = parcel.load.bytes()
@@ -225,8 +228,8 @@ export class Router implements Courier {
     const { links, identity } = this.#deps
     if (sender.cluster === identity().cluster) return links.to(sender.cluster, sender.node)
     const gateway = this.#deps.parts().coordinator.delegations.gatewayOf(name, sender.cluster)
-    const direct = gateway === undefined ? undefined : links.to(gateway.cluster, gateway.node)
-    if (direct !== undefined) return direct
+    // Nobody else there believes it: while this one cannot be reached, the sender waits for its link, or for the next.
+    if (gateway !== undefined) return links.to(gateway.cluster, gateway.node)
     const path = this.#paths.get(sender.cluster)
     if (path?.up === true) return path
     return links.all().find((link) => link.peer.cluster === sender.cluster)
@@ -279,7 +282,10 @@ export class Router implements Courier {
     for (const process of replies.keepersOf(name)) replies.acked(process, origin, lane, seqs)
     if (this.#deps.table.get(name) !== undefined) return
     const entry = this.#deps.directory.lookup(name)
-    if (entry !== undefined) this.#linkFor(entry)?.send({ type: 'REPLY_ACK', name, origin, lane, seqs })
+    // Only a gateway says what others have said; a member acknowledges the next copy of the answer to who sends it.
+    if (entry?.via === undefined || entry.node !== this.#deps.identity().node) return
+    const link = this.#linkFor(entry)
+    if (link !== undefined && !isOrigins(link, origin)) link.send({ type: 'REPLY_ACK', name, origin, lane, seqs })
   }
 
   // ---- what comes in
@@ -321,8 +327,9 @@ export class Router implements Courier {
     // From a copy that was superseded: its word counts no more (G2).
     if (entry !== undefined && message.epoch < entry.epoch && message.epoch !== 0) return
     if (!this.#speaksFor(link, entry)) {
-      // Of a newer epoch, from outside: the news of where it is now is on its way, and this comes again.
-      const early = !link.peer.member && message.epoch > (entry?.epoch ?? 0)
+      // Of a newer epoch, from outside: the news of where it is now is on its way, and this comes again. Of a name that
+      // is away: a member that has not heard yet that it is not the gateway any more.
+      const early = link.peer.member ? entry?.via !== undefined : message.epoch > (entry?.epoch ?? 0)
       if (!early && entry !== undefined) this.#violation(link, `${message.type} for what it does not run`, message.name)
       return
     }

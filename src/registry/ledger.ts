@@ -167,8 +167,10 @@ export class Ledger {
     if (now?.status !== 'live' || from === entry.node || from === now.node || entry.epoch < now.epoch) return true
     if (entry.epoch === now.epoch && entry.status === 'live' && ownerKey(entry) === ownerKey(now)) return true
     const { peers } = this.#deps
-    if (this.isOwn(now)) this.#violation(from, 'told of a process that runs here', entry)
-    else if (!peers.isLive(now.node, now.incarnation)) return true
+    if (this.isOwn(now)) {
+      // Of one that is away a member may know sooner than its gateway that it has come home, to another one.
+      if (now.via === undefined) this.#violation(from, 'told of a process that runs here', entry)
+    } else if (!peers.isLive(now.node, now.incarnation)) return true
     return false
   }
 
