@@ -51,7 +51,7 @@ export class Parts {
   readonly settings: Settings
   readonly world: World
   readonly events: Events
-  readonly table = new ProcessTable()
+  readonly table = new ProcessTable((name) => this.#notice(name))
   readonly links: Links
   readonly membership: Membership
   readonly registry: Registry
@@ -103,14 +103,7 @@ export class Parts {
       isDead: (sender) => this.#isDead(parseOrigin(sender)),
     })
     const fate = (name: string) => this.#fate(name)
-    this.monitors = new Monitors(
-      (down) =>
-        new Watches(
-          fate,
-          ({ id }, reason) => down(id, reason),
-          () => {},
-        ),
-    )
+    this.monitors = new Monitors((down) => new Watches(fate, ({ id }, reason) => down(id, reason)))
     this.host = this.#makeHost()
     this.roads = new LinkRoads({
       clock,
@@ -308,17 +301,23 @@ export class Parts {
     if (change === 'recovering') return
     this.coordinator.delegations.registered(entry)
     if (entry.status === 'live' && (before === undefined || before.line === entry.line)) return
-    this.monitors.notice(entry.name)
+    this.#notice(entry.name)
+  }
+
+  /** What is known of the name has changed: the registry's word, or which copy is here (G8). */
+  #notice(name: string): void {
+    this.monitors.notice(name)
     for (const process of this.#watching) {
       if (process.watches.size === 0 || process.phase === 'moved' || process.phase === 'ended')
         this.#watching.delete(process)
-      else process.notice(entry.name)
+      else process.notice(name)
     }
   }
 
   #fate(name: string): Fate | undefined {
     const process = this.table.get(name)
-    if (process !== undefined) return { line: process.line, alive: true, reason: '' }
+    // What an inert copy is of may have ended elsewhere.
+    if (process !== undefined && process.phase !== 'inert') return { line: process.line, alive: true, reason: '' }
     const entry = this.registry.lookup(name)
     // Forgotten here, it may live elsewhere: no news is no death (G8).
     if (entry === undefined || entry.reason === EXPIRED) return undefined

@@ -3,6 +3,12 @@ import type { Process } from './host.js'
 
 export class ProcessTable {
   readonly #byName = new Map<string, Process>()
+  readonly #gone: (name: string) => void
+
+  /** @param gone  what was known of the name while the copy was here may not be true any more */
+  constructor(gone: (name: string) => void) {
+    this.#gone = gone
+  }
 
   get(name: string): Process | undefined {
     return this.#byName.get(name)
@@ -14,7 +20,9 @@ export class ProcessTable {
 
   /** Only this copy: another one may have taken the name since. */
   delete(process: Process): void {
-    if (this.#byName.get(process.name) === process) this.#byName.delete(process.name)
+    if (this.#byName.get(process.name) !== process) return
+    this.#byName.delete(process.name)
+    this.#gone(process.name)
   }
 
   all(): Process[] {

@@ -22,7 +22,7 @@ export class Watches {
   constructor(
     fateOf: (name: string) => Fate | undefined,
     down: (watch: Watch, reason: string) => void,
-    added: () => void,
+    added: () => void = () => {},
   ) {
     this.#fateOf = fateOf
     this.#down = down
