@@ -3,7 +3,7 @@ import { type Attempt, compareAttempts, type Identity, nodeKey, sameAttempt, sam
 import type { Link } from '../link/link.js'
 import type { Process } from '../process/host.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
-import { Admission } from './admission.js'
+import { Admission, isOwner } from './admission.js'
 import { Arrival } from './arrival.js'
 import { type MoveContext, notItsOwn } from './context.js'
 import type { Delegations } from './delegations.js'
@@ -53,7 +53,8 @@ export class Arrivals {
     // Meant for an earlier life of this node (R8).
     if (prepare.toIncarnation !== this.#context.self().identity.incarnation) return
     const before = this.#arrivals.get(name)
-    if (before !== undefined && nodeKey(before.from) !== nodeKey(peer)) return notItsOwn(this.#context, link, prepare)
+    if (before !== undefined && nodeKey(before.from) !== nodeKey(peer) && !this.#replaces(link, prepare, before))
+      return notItsOwn(this.#context, link, prepare)
     if (before !== undefined && compareAttempts(attempt, before.attempt) <= 0) return
     // A newer attempt says that the older one was given up at its source. Its copy would be taken for a namesake.
     before?.step({ type: 'abort' })
@@ -83,6 +84,13 @@ export class Arrivals {
     // Its death was told before there was anything here to tell it to, and is not told again.
     if (this.#context.isDead(arrival.holder)) arrival.died(arrival.holder, 'verdict')
     if (prepare.totalBytes === 0) arrival.step({ type: 'failed' })
+  }
+
+  /** The copy here is of a move that was given up, and nobody has told: its name has another owner since, this one. */
+  #replaces(link: Link, prepare: MessageOf<'PREPARE'>, before: Arrival): boolean {
+    const entry = this.#context.directory.lookup(prepare.name)
+    if (entry === undefined || entry.epoch <= before.attempt.epoch || before.unsettled) return false
+    return link.peer.member ? isOwner(link, entry, prepare.attempt) : this.#admission.isReturning(link, prepare)
   }
 
   /** Copies that the peer has left here and not run. */

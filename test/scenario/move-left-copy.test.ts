@@ -1,0 +1,30 @@
+/**
+ * The inert copy of a move that was given up stays where nobody can tell it so. It must not be in the way of the next
+ * owner's move, and the next owner is no liar. Found by the soak.
+ */
+import t from 'tap'
+import type { EventOf } from '../../src/base/events.js'
+import { OddStage } from '../fixtures/odd-stage.js'
+
+t.test('G6: a node that holds an old inert copy takes the process from its next owner', async (t) => {
+  const stage = await OddStage.open('a copy that was left', ['a', 'b', 'c'])
+  const blamed: EventOf<'violation'>[] = []
+  for (const name of ['a', 'b', 'c']) stage.node(name).on('violation', (event) => void blamed.push(event))
+  const x = await stage.start()
+  t.equal(await stage.run(x.call.add()), 1)
+  // b hears nothing of the end of the move; a has it from the holder.
+  const hears = [stage.points.lose('PREPARED', 'b', 'a'), stage.points.lose('ABORT', 'a', 'b')]
+  t.equal(await stage.run(stage.move('b', 500)), 'ERR_MOVE_TIMEOUT')
+  t.equal(stage.node('b').stats().arrivals, 1, 'b holds the copy')
+  t.equal(await stage.run(stage.move('c')), 'ok')
+  t.equal(await stage.run(x.call.add()), 2)
+  t.equal(await stage.within(400, stage.move('b')), 'ok')
+  t.equal(await stage.run(x.call.add()), 3)
+  t.equal(stage.node('a').whereis('x')?.node, 'b')
+  for (const again of hears) again()
+  await stage.world.advance(20_000)
+  t.equal(await stage.run(x.call.add()), 4)
+  t.same(blamed, [])
+  t.equal(stage.node('b').stats().arrivals, 0)
+  await stage.world.close()
+})
