@@ -267,6 +267,11 @@ export class Coordinator {
     return this.#holders.holds(name, node, incarnation)
   }
 
+  /** It may live elsewhere by now: that is about to be told. */
+  isLeaving(name: string): boolean {
+    return this.#departures.get(name)?.process.phase === 'frozen'
+  }
+
   /** Somebody owns the name in a higher epoch. @returns whether the copy here was one in a move, and gave way */
   superseded(entry: Entry): boolean {
     const departure = this.#departures.get(entry.name)

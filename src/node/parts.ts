@@ -146,6 +146,7 @@ export class Parts {
         holds: (...which) => this.coordinator.holds(...which),
         adoptDelegation: (entry) => this.coordinator.delegations.adopt(entry),
         superseded: (entry) => this.#superseded(entry),
+        isLeaving: (name) => this.coordinator.isLeaving(name),
       },
     })
   }

@@ -57,6 +57,8 @@ interface LedgerDeps {
   readonly peers: Peers
   /** A process that runs here is to stop: this entry, newer or greater, says that it lives elsewhere (G2). */
   readonly superseded: (entry: Entry) => void
+  /** It runs here for all that is known, and is on its way to another node. */
+  readonly isLeaving: (name: string) => boolean
 }
 
 interface Told {
@@ -168,8 +170,9 @@ export class Ledger {
     if (entry.epoch === now.epoch && entry.status === 'live' && ownerKey(entry) === ownerKey(now)) return true
     const { peers } = this.#deps
     if (this.isOwn(now)) {
-      // Of one that is away a member may know sooner than its gateway that it has come home, to another one.
-      if (now.via === undefined) this.#violation(from, 'told of a process that runs here', entry)
+      // A member may hear sooner that it has arrived elsewhere, or, of one that is away, that it has come home.
+      if (now.via === undefined && !this.#deps.isLeaving(entry.name))
+        this.#violation(from, 'told of a process that runs here', entry)
     } else if (!peers.isLive(now.node, now.incarnation)) return true
     return false
   }

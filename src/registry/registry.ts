@@ -34,6 +34,8 @@ interface RegistryHooks {
   adoptDelegation(entry: Entry): void
   /** A newer entry, or the greater one at the same epoch: what runs here under that name is to stop (G2). */
   superseded(entry: Entry): void
+  /** Is it on its way to another node, frozen here? Default: none is. */
+  isLeaving?(name: string): boolean
 }
 
 interface RegistryDeps {
@@ -72,7 +74,9 @@ export class Registry implements Directory {
     const { node, incarnation } = self()
     this.#views = createViews({ node, incarnation })
     this.#ring = ringOf([node])
-    this.#ledger = new Ledger({ clock, limits, events, self, peers, superseded: (entry) => hooks.superseded(entry) })
+    const isLeaving = (name: string): boolean => hooks.isLeaving?.(name) ?? false
+    const superseded = (entry: Entry): void => hooks.superseded(entry)
+    this.#ledger = new Ledger({ clock, limits, events, self, peers, superseded, isLeaving })
     this.#strangers = new Strangers(limits.downMs)
     const shared = {
       self,

@@ -28,3 +28,27 @@ t.test('G6: a node that holds an old inert copy takes the process from its next 
   t.equal(stage.node('b').stats().arrivals, 0)
   await stage.world.close()
 })
+
+t.test('G2: a source that has not heard yet blames nobody who tells it that its process has arrived', async (t) => {
+  const stage = await OddStage.open('heard before the source', ['a', 'b', 'c'])
+  const blamed: EventOf<'violation'>[] = []
+  for (const name of ['a', 'b', 'c']) stage.node(name).on('violation', (event) => void blamed.push(event))
+  const x = await stage.start('b')
+  t.equal(await stage.run(stage.move('c', 5_000, 'x', 'b')), 'ok')
+  const commits = stage.points.arm({ frame: 'COMMIT', from: 'c', to: 'a' })
+  const moving = stage.move('a', 5_000, 'x', 'b')
+  await stage.run(commits)
+  stage.world.partition(['c'], ['a'])
+  await stage.world.advance(50)
+  t.equal(stage.node('b').whereis('x')?.node, 'a')
+  // On a new link b tells c where the process is that it had once.
+  stage.world.cut('b', 'c')
+  await stage.world.advance(500)
+  t.equal(stage.node('c').stats().departures, 1, 'c has not heard of the arrival')
+  t.same(blamed, [])
+  stage.world.heal()
+  t.equal(await stage.within(20_000, moving), 'ok')
+  t.equal(await stage.run(x.call.add()), 1)
+  t.same(blamed, [])
+  await stage.world.close()
+})
