@@ -19,6 +19,8 @@ import type { Delegation, Entry, MessageOf } from '../wire/messages.js'
 import type { MoveContext } from './context.js'
 
 const REPEAT_MS = 1_000
+/** The kind in the word of a node that has no memory of the name. */
+const UNKNOWN = ''
 /** In one PREPARE: its field's limit. */
 const DELEGATIONS_MAX = 16
 
@@ -39,6 +41,8 @@ interface Through {
   readonly home: boolean
   readonly letGo: () => void
   usedAt: number
+  /** It was asked where it is, and has not been heard since. */
+  asked: boolean
 }
 
 /** How the entry of a name ends where it was a guest: that is no end of the process. */
@@ -171,6 +175,7 @@ export class Delegations {
     const { cluster, node, incarnation } = link.peer
     // Whoever was not given the name hears of it what he would hear of one that nobody has.
     const given = this.serves(name, cluster)
+    if (!given && this.#mayLive(name, epoch)) return
     const entry = given ? this.#context.directory.lookup(name) : undefined
     const process = this.#context.table.get(name)
     const known = this.of(name).find((one) => one.cluster === cluster)
@@ -184,7 +189,7 @@ export class Delegations {
     }
     const gone: Entry = {
       name,
-      kind: '',
+      kind: UNKNOWN,
       node: identity.node,
       incarnation: identity.incarnation,
       epoch,
@@ -196,6 +201,16 @@ export class Delegations {
     const at =
       told.status === 'live' && told.node !== identity.node ? this.#addressOf(told.node) : (told.via ?? address)
     if (at !== undefined) link.send({ type: 'LOCATED', entry: told, cluster: identity.cluster, address: at })
+  }
+
+  /**
+   * G1: a restarted node has forgotten to whom it gave a name, and that it moved on from here: who runs it tells its
+   * gateways himself. Somebody who was never given it does not know its epochs, and hears what is said below.
+   */
+  #mayLive(name: string, epoch: number): boolean {
+    const { directory } = this.#context
+    const entry = directory.lookup(name)
+    return !directory.settled || (entry?.status === 'live' && entry.line <= epoch && epoch <= entry.epoch)
   }
 
   #addressOf(node: string): Address | undefined {
@@ -219,6 +234,9 @@ export class Delegations {
     const { identity } = self()
     const known = directory.lookup(entry.name)
     if (known?.via !== undefined && known.status === 'live' && !this.#mayLocate(link, known, entry)) return
+    if (entry.status === 'ended' && entry.kind === UNKNOWN && this.#isTooEarly(link)) return
+    const through = this.#through.get(entry.name)
+    if (through !== undefined) through.asked = false
     link.send({ type: 'LOCATED_OK', name: entry.name, epoch: entry.epoch })
     // Only of a name that is known here to be away, and never backwards (G2).
     if (known?.via === undefined || entry.epoch < known.epoch || cluster === identity.cluster) return
@@ -243,6 +261,11 @@ export class Delegations {
     this.#goThrough(entry.name, { cluster, address, home: this.#through.get(entry.name)?.home ?? true })
     if (!same) directory.publish({ ...known, epoch: entry.epoch, line: entry.line, incarnation, via: address })
     this.#context.callBack(entry.name)
+  }
+
+  /** A node that has just begun may not have met who runs it now. It is asked again. */
+  #isTooEarly({ upAt }: Link): boolean {
+    return this.#context.clock.now() - upAt < this.#context.limits.downMs
   }
 
   /**
@@ -278,6 +301,8 @@ export class Delegations {
   }
 
   #ask(name: string, address: Address, epoch: number): void {
+    const through = this.#through.get(name)
+    if (through !== undefined) through.asked = true
     void this.#context.roads.connect(address).then(
       (link) => link.send({ type: 'WHERE', name, epoch }),
       () => undefined,
@@ -289,6 +314,7 @@ export class Delegations {
     for (const [name, through] of this.#through) {
       const entry = this.#context.directory.lookup(name)
       if (entry?.via === undefined || addressText(through.address) !== addressText(link.peer.address)) continue
+      through.asked = true
       link.send({ type: 'WHERE', name, epoch: entry.epoch })
     }
   }
@@ -306,7 +332,7 @@ export class Delegations {
       return
     }
     const letGo = this.#context.roads.keep(to.address)
-    this.#through.set(name, { ...to, letGo, usedAt: this.#context.clock.now() })
+    this.#through.set(name, { ...to, letGo, usedAt: this.#context.clock.now(), asked: false })
     before?.letGo()
   }
 
@@ -346,8 +372,9 @@ export class Delegations {
       if (leftAt < gone && !this.#through.has(name)) this.#guests.delete(name)
     const before = clock.now() - limits.delegationIdleMs
     for (const [name, through] of this.#through) {
-      if (through.home || through.usedAt > before) continue
       const entry = this.#context.directory.lookup(name)
+      if (through.asked && entry?.via !== undefined) this.#ask(name, entry.via, entry.epoch)
+      if (through.home || through.usedAt > before) continue
       this.stopThrough(name)
       if (entry?.via !== undefined)
         this.#context.directory.publish({ ...entry, status: 'ended', reason: EXPIRED })

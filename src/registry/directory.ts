@@ -36,6 +36,8 @@ export interface Directory {
   lookup(name: string): Entry | undefined
   /** Its owner is dead and the verdict on its lives is out: messages and claims wait. */
   isRecovering(name: string): boolean
+  /** Do all members agree on who is a member? Only then is a name that is not here nowhere in this cluster. */
+  readonly settled: boolean
   /** The live ones, recovering ones among them. */
   list(filter?: EntryFilter): Entry[]
   /** An entry that came with a REDIRECT or a move. It counts if it is newer than what is known. */
@@ -74,6 +76,7 @@ export const memoryDirectory = (deps: { clock: Clock; self: () => Identity }): D
     flush() {},
     lookup: get,
     isRecovering: () => false,
+    settled: true,
     list: (filter = {}) => [...table.rows.values()].map((row) => row.entry).filter((entry) => matches(entry, filter)),
     learn: put,
     watch(listener) {

@@ -1,0 +1,57 @@
+/**
+ * The home of a process that lives in another cluster hears of its end from a node that cannot know: one that began
+ * anew after the process had moved on from it. Found by the search of gateways.
+ */
+import t from 'tap'
+import { MoveLab } from '../fixtures/move-lab.js'
+
+/** x was started on a, went out to b, and on to d there. `lost`: a has not heard where it is now. */
+const movedOn = async (seed: string): Promise<{ lab: MoveLab; heard: () => void }> => {
+  const lab = await MoveLab.open('far', { seed })
+  lab.move('a')
+  await lab.world.advance(2_000)
+  t.ok(lab.world.at('a').whereis('x')?.via, 'a is the gateway')
+  const heard = lab.points.lose('LOCATED', 'd', 'a')
+  lab.move('b', 'd')
+  await lab.world.advance(2_000)
+  t.equal(lab.world.at('b').whereis('x')?.node, 'd')
+  return { lab, heard }
+}
+
+t.test(
+  'G1: b begins anew after x had moved on from it: at home x has not ended, nobody can start another',
+  async (t) => {
+    const { lab, heard } = await movedOn('b begins anew')
+    lab.crash('b')
+    await lab.world.advance(5_000)
+    await lab.restart('b')
+    await lab.world.advance(10_000)
+    t.ok(lab.world.at('a').whereis('x'), 'at home it lives')
+    t.equal(lab.world.at('d').whereis('x')?.node, 'd')
+    await t.rejects(lab.world.run(lab.world.at('a').start(lab.probe, { name: 'x', args: [1] })), {
+      code: 'ERR_ALREADY_STARTED',
+    })
+    heard()
+    await lab.world.advance(5_000)
+    t.match(lab.world.at('a').whereis('x')?.via, /^d/)
+    await lab.world.run(lab.ref('a').call.add('after', 1))
+    await lab.close()
+  },
+)
+
+t.test(
+  'G5: b had x when it died and begins anew: at home x ends, once b has had time to meet its cluster',
+  async (t) => {
+    const lab = await MoveLab.open('far', { seed: 'x died with b' })
+    lab.move('a')
+    await lab.world.advance(2_000)
+    lab.crash('b')
+    await lab.world.advance(5_000)
+    await lab.restart('b')
+    await lab.world.advance(5_000)
+    t.ok(lab.world.at('a').whereis('x'), 'not yet')
+    await lab.world.advance(20_000)
+    t.equal(lab.world.at('a').whereis('x'), undefined)
+    await lab.close()
+  },
+)
