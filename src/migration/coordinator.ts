@@ -128,6 +128,7 @@ export class Coordinator {
   #departed(departure: Departure, moved: MessageOf<'ACTIVATED'> | undefined): void {
     const { name, process, destination, address, foreign } = departure
     this.#departures.delete(name)
+    if (departure.phase === 'woken') this.delegations.woken(name)
     if (departure.phase !== 'retired') return
     const { directory, replies, callBack } = this.#context
     const home =

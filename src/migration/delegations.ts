@@ -108,6 +108,13 @@ export class Delegations {
     for (const delegation of others) this.#tell(delegation, entry)
   }
 
+  /** It was woken here, and its gateways may have been told of the node that died. */
+  woken(name: string): void {
+    const entry = this.#context.directory.lookup(name)
+    if (entry === undefined || this.#context.table.get(name)?.accepting !== true) return
+    for (const delegation of this.of(name)) this.#tell(delegation, entry)
+  }
+
   /** It left, or its move was given up. */
   left(name: string): void {
     this.#mine.delete(name)

@@ -1,6 +1,6 @@
 /**
- * The home of a process that lives in another cluster hears of its end from a node that cannot know: one that began
- * anew after the process had moved on from it. Found by the search of gateways.
+ * What the home of a process hears that lives in another cluster: of its end from a node that cannot know, and nothing
+ * of where it was woken.
  */
 import t from 'tap'
 import { MoveLab } from '../fixtures/move-lab.js'
@@ -55,3 +55,21 @@ t.test(
     await lab.close()
   },
 )
+
+t.test('G11 G12: x is woken in the other cluster after its home was told of the node that died', async (t) => {
+  const lab = await MoveLab.open('far', { seed: 'woken abroad' })
+  lab.move('a')
+  await lab.world.advance(2_000)
+  lab.points.lose('ACTIVATED', 'd', 'b')
+  lab.points.lose('REGISTERED', 'd', 'b')
+  lab.move('b', 'd')
+  await lab.world.advance(1_000)
+  t.match(lab.world.at('a').whereis('x')?.via, /^d/)
+  lab.crash('d')
+  await lab.world.advance(20_000)
+  t.equal(lab.happened('rollback').length, 1)
+  t.equal(lab.world.at('b').whereis('x')?.node, 'b')
+  t.match(lab.world.at('a').whereis('x')?.via, /^b/)
+  await lab.world.run(lab.ref('a').call.add('after', 1))
+  await lab.close()
+})
