@@ -236,7 +236,9 @@ export class Arrival {
           incarnation: this.#context.self().identity.incarnation,
         })
       case 'sendRefused': {
-        const cause = this.#cause ?? fail('ERR_SNAPSHOT', { name, reason: 'this attempt was given up here' })
+        const { stopping, host } = this.#context
+        const given = stopping() ? fail('ERR_NODE_STOPPED', { node: host.node }) : undefined
+        const cause = this.#cause ?? given ?? fail('ERR_SNAPSHOT', { name, reason: 'this attempt was given up here' })
         this.#event('refused', { cause: cause.code })
         return this.#toSource({ type: 'REFUSED', name, attempt, code: cause.code, reason: cause.message.slice(0, 300) })
       }

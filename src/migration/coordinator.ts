@@ -319,6 +319,7 @@ export class Coordinator {
     for (const departure of [...this.#departures.values()]) {
       departure.giveUp(fail('ERR_REFUSED', { node: departure.destination.node, name: departure.name, reason }))
     }
+    for (const arrival of this.#arrivals.all()) arrival.step({ type: 'stopping' })
     return (
       this.#departures.size +
       this.#arrivals.all().filter((arrival) => arrival.phase === 'activating' || arrival.unsettled).length

@@ -46,6 +46,8 @@ export type TargetEvent =
   | { readonly type: 'restored' }
   /** Checksum, decoding, version, a callback, no progress. */
   | { readonly type: 'failed' }
+  /** This node stops in order. */
+  | { readonly type: 'stopping' }
   | { readonly type: 'commit' }
   | { readonly type: 'abort' }
   | { readonly type: 'running' }
@@ -118,6 +120,8 @@ export const stepTarget = (state: TargetState, event: TargetEvent): Step => {
       return phase === 'receiving' || phase === 'restoring'
         ? go(state, 'burned', { type: 'discard' }, { type: 'sendRefused' })
         : stay(state)
+    case 'stopping':
+      return giveBack(state)
     case 'commit':
       return commit(state)
     case 'abort':
@@ -145,6 +149,17 @@ export const stepTarget = (state: TargetState, event: TargetEvent): Step => {
     default:
       return never(event)
   }
+}
+
+/**
+ * G6: whether COMMIT is under way or not, nothing ran here: S has its process back as it was, rather than a possible
+ * rollback when this node has left. The copy of a dead S may be the last one, and is not for this node to throw away.
+ */
+const giveBack = (state: TargetState): Step => {
+  const { phase, sourceDead } = state
+  const mayGiveBack = phase === 'receiving' || phase === 'restoring' || phase === 'prepared'
+  if (!mayGiveBack || sourceDead !== undefined) return stay(state)
+  return go(state, 'burned', { type: 'discard' }, { type: 'sendRefused' })
 }
 
 /** S may have died while the copy was being restored. */

@@ -1,6 +1,6 @@
 /**
- * Two edges of a move that fails: a consent that outlasts the time of the move that asked for it, and a copy that is
- * woken and cannot have its attachment back.
+ * Three edges of a move that fails: a consent that outlasts the time of the move that asked for it, a destination that
+ * stops between PREPARED and COMMIT, and a copy that is woken and cannot have its attachment back.
  */
 import t from 'tap'
 import { OddStage } from '../fixtures/odd-stage.js'
@@ -22,6 +22,32 @@ for (const [count, names] of Object.entries(NODES)) {
     t.equal(await stage.within(1_000, x.call.add()), 3)
     await stage.world.close()
   })
+}
+
+for (const [count, names] of Object.entries(NODES)) {
+  for (const frame of ['PREPARED', 'COMMIT'] as const) {
+    t.test(`${count}: G6: D stops in order as ${frame} arrives: no rollback, S goes on as it was`, async (t) => {
+      const stage = await OddStage.open(`${count} D stops ${frame}`, names)
+      const x = await stage.start()
+      const epoch = stage.node('a').whereis('x')?.epoch
+      const events: string[] = []
+      stage.node('a').on('rollback', ({ type }) => events.push(type))
+      const [from, to] = frame === 'COMMIT' ? ['a', 'b'] : ['b', 'a']
+      const stops = stage.points.arm({
+        frame,
+        from: from as string,
+        to: to as string,
+        before: () => stage.end('b', 'leaves'),
+      })
+      t.equal(await stage.within(5_000, stage.move('b')), 'ERR_REFUSED')
+      await stops
+      t.same(events, [])
+      t.equal(await stage.within(1_000, x.call.add()), 1)
+      t.match(await stage.within(10, x.call.local()), { on: 'a' })
+      t.equal(stage.node('a').whereis('x')?.epoch, epoch)
+      await stage.world.close()
+    })
+  }
 }
 
 t.test('G5 G11: S wakes after the death of D, and its attach fails: the name has ended everywhere', async (t) => {
