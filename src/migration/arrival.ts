@@ -141,7 +141,7 @@ export class Arrival {
     this.#progress()
     try {
       if (message.type === 'CHUNK') {
-        const received = this.#incoming.chunk(this.name, message)
+        const received = this.#incoming.chunk(this.name, message, this.#context.clock.now())
         if (received !== undefined) this.#toSource({ type: 'CREDIT', transfer: message.transfer, received })
         return
       }

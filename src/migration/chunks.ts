@@ -2,7 +2,8 @@
  * The bytes of a snapshot on a link: cut, credited, put together again.
  *
  *   S  CHUNK 0 .. CHUNK n-1, CHUNK_END(crc)      at most bulkInFlightBytes that D has not credited
- *   D  CREDIT(received)                          each half of that, and at the end
+ *   D  CREDIT(received)                          each half of that, and each heartbeatMs: on a slow line S sees that
+ *                                                something moves, and does not give up
  */
 import { fail } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
@@ -75,6 +76,8 @@ const GATHER_BYTES = 64 * 1_024
 export class Incoming {
   readonly #total: number
   readonly #creditEvery: number
+  readonly #creditMs: number
+  #creditedAt: number | undefined
   readonly #pieces: Buffer[] = []
   #chunks = 0
   /** Small chunks are gathered: each alone would hold the whole piece of the network in which it came. */
@@ -87,10 +90,11 @@ export class Incoming {
   constructor(totalBytes: number, limits: Limits) {
     this.#total = totalBytes
     this.#creditEvery = Math.max(1, limits.bulkInFlightBytes >> 1)
+    this.#creditMs = Math.min(limits.heartbeatMs, limits.moveTimeoutMs / 4)
   }
 
   /** @returns the credit to give, if it is time. @throws ERR_SNAPSHOT */
-  chunk(name: string, { index, bytes }: MessageOf<'CHUNK'>): number | undefined {
+  chunk(name: string, { index, bytes }: MessageOf<'CHUNK'>, now: number): number | undefined {
     if (index !== this.#chunks) throw fail('ERR_SNAPSHOT', { name, reason: `chunk ${this.#chunks} is missing` })
     if (bytes.length === 0) throw fail('ERR_SNAPSHOT', { name, reason: 'a chunk is empty' })
     this.#received += bytes.length
@@ -99,8 +103,11 @@ export class Incoming {
     this.#chunks += 1
     this.#keep(bytes)
     this.#crc = checksum(bytes, this.#crc)
-    if (this.#received - this.#credited < this.#creditEvery) return undefined
+    this.#creditedAt ??= now
+    const isDue = now - this.#creditedAt >= this.#creditMs
+    if (this.#received - this.#credited < this.#creditEvery && !isDue) return undefined
     this.#credited = this.#received
+    this.#creditedAt = now
     return this.#received
   }
 

@@ -1,6 +1,7 @@
 /**
- * Three edges of a move that fails: a consent that outlasts the time of the move that asked for it, a destination that
- * stops between PREPARED and COMMIT, and a copy that is woken and cannot have its attachment back.
+ * Edges of a move that fails, or must not: a consent that outlasts the time of the move that asked for it, a
+ * destination that stops between PREPARED and COMMIT, a slow line, and a copy that is woken and cannot have its
+ * attachment back.
  */
 import t from 'tap'
 import { OddStage } from '../fixtures/odd-stage.js'
@@ -49,6 +50,16 @@ for (const [count, names] of Object.entries(NODES)) {
     })
   }
 }
+
+t.test('G6 G10: a slow line, 256 kbit/s: a state of 400 KB moves, for something moves all the time (28)', async (t) => {
+  const stage = await OddStage.open('slow line', ['a', 'b', 'c'])
+  const x = await stage.start()
+  t.equal(await stage.run(x.call.grow(400_000)), 400_000)
+  stage.world.network.shape('a', 'b', { bytesPerMs: 32 })
+  t.equal(await stage.within(30_000, stage.move('b')), 'ok')
+  t.match(await stage.within(1_000, x.call.local()), { on: 'b' })
+  await stage.world.close()
+})
 
 t.test('G5 G11: S wakes after the death of D, and its attach fails: the name has ended everywhere', async (t) => {
   const stage = await OddStage.open('wake fails', ['a', 'b', 'c'])
