@@ -191,7 +191,10 @@ export class Ledger {
     }
     if (given.reason !== RECOVERING) return this.#violation(from.node, 'registered a process of another node', given)
     const over = peers.isDead(given.node, given.incarnation)
-    if (!(over && !this.#runsHere(given.name)) && !this.#mayTell(given, from.node)) return undefined
+    const now = this.get(given.name)
+    // What that very life had in a newer epoch is about nobody else's process, and counts only once it is over.
+    const ofOne = now?.status === 'live' && ownerKey(now) === ownerKey(given) && !this.isOwn(now)
+    if (!(over && !this.#runsHere(given.name)) && !ofOne && !this.#mayTell(given, from.node)) return undefined
     if (!this.#guard(given, from.node)) return undefined
     const entry = { ...given, reason: '' }
     if (peers.isLive(given.node, given.incarnation)) {
@@ -199,7 +202,9 @@ export class Ledger {
       if (kept !== undefined && compareEntries(kept, entry) > 0) return { outcome: 'stale', before: kept, kept }
       // He has seen its death before us. Until we do its owner speaks for itself.
       const early = this.#early.get(ownerKey(given)) ?? new Map<string, Told>()
-      if (early.size < this.#deps.limits.registryEntriesMax) early.set(given.name, { entry, teller: from.node })
+      const told = early.get(given.name)?.entry
+      const newer = told === undefined ? early.size < this.#deps.limits.registryEntriesMax : entry.epoch > told.epoch
+      if (newer) early.set(given.name, { entry, teller: from.node })
       this.#early.set(ownerKey(given), early)
       return undefined
     }

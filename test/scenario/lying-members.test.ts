@@ -1,0 +1,89 @@
+/** What liars left behind: each is a bug that the fuzz of whole nodes found. */
+import t from 'tap'
+import { SeededRandom } from '../../src/base/random.js'
+import { simulate } from '../../src/testing.js'
+import type { Entry } from '../../src/wire/messages.js'
+import { Liar } from '../fixtures/fuzz-liar.js'
+import { counter } from '../fixtures/hostile-lab.js'
+
+const SECRET = 'a secret for liars: 1d0c44b7a9'
+
+/** a, b, c with a fourth member m that lies. */
+const cluster = async (seed: string) => {
+  const world = simulate({ seed })
+  for (const name of ['a', 'b', 'c']) await world.node(name, { kinds: [counter], secret: SECRET })
+  const transport = world.network.host('m')
+  const who = { cluster: 'main', node: 'm', incarnation: 7, joining: true, secret: SECRET, hello: {} }
+  const links = new Map<string, Liar>()
+  for (const to of ['a', 'b', 'c']) {
+    const liar = await Liar.open(world, transport, to, who, new SeededRandom(`${seed} ${to}`), (message) => {
+      if (message.type === 'VIEW') liar.say({ ...message, members: [] })
+    })
+    links.set(to, liar)
+  }
+  await world.advance(1_000)
+  const end = (): void => {
+    for (const liar of links.values()) liar.end()
+  }
+  return { world, liar: (to: string) => links.get(to) as Liar, end }
+}
+
+/** Each name has another home. */
+const NAMES = ['ghost', 'x1', 'x2', 'x3', 'x4', 'x5']
+
+t.test('G11: a name of a dead member ends too when its home knew it in an older epoch only', async (t) => {
+  for (const name of NAMES) {
+    const { world, liar, end } = await cluster(`two epochs of ${name}`)
+    const epoch = world.clock.wall()
+    const entry: Entry = {
+      name,
+      kind: 'counter',
+      node: 'm',
+      incarnation: 7,
+      epoch,
+      line: epoch,
+      status: 'live',
+      reason: '',
+    }
+    // It dies in the middle of telling of a newer life; whoever sees its death first tells the home.
+    for (const to of ['a', 'b', 'c']) liar(to).say({ type: 'REGISTERED', entries: [entry] })
+    await world.advance(10)
+    for (const to of ['b', 'c'])
+      liar(to).say({ type: 'REGISTERED', entries: [{ ...entry, epoch: epoch + 5, line: epoch + 5 }] })
+    await world.advance(10)
+    end()
+    world.at('b').declareDead('m')
+    await world.advance(60_000)
+    for (const at of ['a', 'b', 'c']) t.equal(world.at(at).stats().recovering, 0, `nothing is recovering on ${at}`)
+    await world.run(world.at('b').start(counter, { name, args: [1] }))
+    await world.close()
+  }
+})
+
+t.test('G11: of two who tell its home of a dead member before it knows, the newer word counts', async (t) => {
+  for (const name of NAMES) {
+    const { world, liar, end } = await cluster(`two words on ${name}`)
+    const epoch = world.clock.wall()
+    const entry: Entry = {
+      name,
+      kind: 'counter',
+      node: 'm',
+      incarnation: 7,
+      epoch,
+      line: epoch,
+      status: 'live',
+      reason: '',
+    }
+    const older = { ...entry, epoch: epoch - 5, line: epoch - 5 }
+    liar('a').say({ type: 'REGISTERED', entries: [entry] })
+    liar('b').say({ type: 'REGISTERED', entries: [older] })
+    await world.advance(10)
+    end()
+    world.at('a').declareDead('m')
+    await world.advance(2)
+    world.at('b').declareDead('m')
+    await world.advance(60_000)
+    for (const at of ['a', 'b', 'c']) t.equal(world.at(at).stats().recovering, 0, `nothing is recovering on ${at}`)
+    await world.close()
+  }
+})
