@@ -87,3 +87,27 @@ t.test('G11: of two who tell its home of a dead member before it knows, the newe
     await world.close()
   }
 })
+
+t.test('attack 40: a member cannot drive the epochs up, one leap after the other', async (t) => {
+  const { world, liar, end } = await cluster('driven up')
+  const day = 24 * 60 * 60 * 1_000
+  const own = { name: 'of m', kind: 'counter', node: 'm', incarnation: 7, status: 'live', reason: '' } as const
+  for (let leap = 1; leap <= 400; leap += 1) {
+    const epoch = world.clock.wall() + leap * (day - 10_000)
+    liar('a').say({ type: 'REGISTERED', entries: [{ ...own, epoch, line: epoch }] })
+    await world.advance(2)
+  }
+  const { epoch } = world.at('a').whereis('of m')!
+  t.ok(epoch <= world.clock.wall() + day, `it is at most a day ahead: ${epoch - world.clock.wall()} ms`)
+  liar('a').say({ type: 'REGISTERED', entries: [{ ...own, epoch, line: epoch, status: 'ended', reason: 'normal' }] })
+  await world.advance(10)
+  end()
+  // Its record is forgotten, its epoch is not: no life of any name starts below.
+  await world.advance(700_000)
+  await world.run(world.at('a').start(counter, { name: 'next', args: [1] }))
+  const next = world.at('a').whereis('next')!.epoch
+  t.ok(next > epoch && next <= world.clock.wall() + day, 'a new name starts above, and still at most a day ahead')
+  await world.advance(100)
+  for (const at of ['b', 'c']) t.equal(world.at(at).whereis('next')?.epoch, next, `${at} believes it`)
+  await world.close()
+})
