@@ -27,6 +27,7 @@ import {
   type TargetState,
 } from './machine-target.js'
 import type { Snapshot } from './snapshot.js'
+import { abortedOf, activatedOf, preparedOf, refusedOf } from './target-words.js'
 import { unpack } from './unpacking.js'
 
 interface ArrivalOptions {
@@ -223,27 +224,22 @@ export class Arrival {
   }
 
   #perform(effect: TargetEffect): void {
-    const { name, attempt } = this
+    const { name } = this
     switch (effect.type) {
       case 'restore':
         return void this.#restore()
       case 'sendPrepared':
         this.#event('prepared', { bytes: this.#stateBytes })
-        return this.#toSource({
-          type: 'PREPARED',
-          name,
-          attempt,
-          incarnation: this.#context.self().identity.incarnation,
-        })
+        return this.#toSource(preparedOf(this, this.#context.self().identity.incarnation))
       case 'sendRefused': {
         const { stopping, host } = this.#context
         const given = stopping() ? fail('ERR_NODE_STOPPED', { node: host.node }) : undefined
         const cause = this.#cause ?? given ?? fail('ERR_SNAPSHOT', { name, reason: 'this attempt was given up here' })
         this.#event('refused', { cause: cause.code })
-        return this.#toSource({ type: 'REFUSED', name, attempt, code: cause.code, reason: cause.message.slice(0, 300) })
+        return this.#toSource(refusedOf(this, cause))
       }
       case 'sendAborted':
-        return this.#toSource({ type: 'ABORTED', name, attempt, by: 'destination', verdict: 'aborted' })
+        return this.#toSource(abortedOf(this))
       case 'sendActivated':
         return this.#sendActivated()
       case 'askHolder':
@@ -345,17 +341,7 @@ export class Arrival {
   }
 
   #sendActivated(): void {
-    const { name, attempt } = this
-    const pauseUs = Math.round(this.#pauseMs() * 1_000)
-    const message = {
-      type: 'ACTIVATED',
-      name,
-      attempt,
-      epoch: this.epoch,
-      line: this.prepare.line,
-      pauseUs,
-      bytes: this.#stateBytes,
-    } as const
+    const message = activatedOf(this, this.#pauseMs(), this.#stateBytes)
     this.#toSource(message)
     if (this.tookOverFor !== undefined) tell(this.#context, this.tookOverFor.identity, message)
   }

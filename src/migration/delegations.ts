@@ -383,8 +383,7 @@ export class Delegations {
       if (through.asked && entry?.via !== undefined) this.#ask(name, entry.via, entry.epoch)
       if (through.home || through.usedAt > before) continue
       this.stopThrough(name)
-      if (entry?.via !== undefined)
-        this.#context.directory.publish({ ...entry, status: 'ended', reason: EXPIRED })
+      if (entry?.via !== undefined) this.#context.directory.publish({ ...entry, status: 'ended', reason: EXPIRED })
     }
   }
 

@@ -5,7 +5,6 @@
  *     |-----> coordinator (moves)       membership --> registry, coordinator (who lives)
  *     '-----> registry (who runs what)
  */
-import { fail, isMobilityError } from '../base/errors.js'
 import { Events } from '../base/events.js'
 import { type Address, type Identity, originOf, parseOrigin } from '../base/ids.js'
 import type { Clock, Random } from '../base/ports.js'
@@ -21,15 +20,14 @@ import { EXPIRED } from '../migration/delegations.js'
 import { oldestReadable } from '../process/gen-server.js'
 import type { Process, ProcessHost } from '../process/host.js'
 import type { CallId } from '../process/mailbox.js'
-import { failure, type Outcome } from '../process/outcome.js'
+import type { Outcome } from '../process/outcome.js'
 import { ProcessTable } from '../process/process-table.js'
 import { Scheduler } from '../process/scheduler.js'
 import { type Fate, Watches } from '../process/watches.js'
 import { Registry } from '../registry/registry.js'
 import type { Transport } from '../transport/transport.js'
-import { frameValueLimits } from '../wire/codec.js'
 import type { Entry, Member, Message } from '../wire/messages.js'
-import { copyPortable } from '../wire/portable.js'
+import { copiedOutcome } from './answers.js'
 import type { Settings } from './options.js'
 import { Monitors, outlet } from './outlet.js'
 import { Pulse } from './pulse.js'
@@ -363,19 +361,8 @@ export class Parts {
   /** Local callers get a copy at once; others get bytes that are kept until they have them. */
   #reply(process: Process, to: CallId, outcome: Outcome, dueAt: number): void {
     if (!this.router.isOwn(to.origin)) return this.replies.send(process, to, outcome, dueAt)
-    const copied = this.#copied(outcome)
+    const copied = copiedOutcome(outcome, this.settings.limits)
     queueMicrotask(() => this.channels.reply(process.name, to.lane, to.seq, copied))
-  }
-
-  #copied(outcome: Outcome): Outcome {
-    const limits = frameValueLimits(this.settings.limits)
-    try {
-      if (outcome.ok) return { ok: true, value: copyPortable(outcome.value, 'result', limits).copy }
-      return { ...outcome, data: copyPortable(outcome.data, 'data', limits).copy }
-    } catch (error) {
-      if (!isMobilityError(error)) throw error
-      return failure(fail(error.code, error.fields, { executed: 'yes' }))
-    }
   }
 
   // ---- time
