@@ -316,7 +316,7 @@ t.test(
 )
 
 t.test('attack 41: moves that are begun and never go on: 64 a peer, each freed in its time', async (t) => {
-  const lab = await open(t, { moveTimeoutMs: 400 })
+  const lab = await open(t, { moveTimeoutMs: 3_000 })
   const peer = await lab.stranger('a')
   const done = new Set<string>()
   await bounded(t, '2,000 begun moves', async () => {
