@@ -21,12 +21,13 @@ export const goOn = async (context: MoveContext, process: Process): Promise<void
  * epoch, a new line, and no word from the old one (G2, G3).
  */
 export const wake = async (context: MoveContext, process: Process, attempt: Attempt, reason: string): Promise<void> => {
-  const { directory, events, log, self, callBack } = context
+  const { clock, directory, events, log, self, callBack } = context
   const { name } = process
   const failed = process.ready ? undefined : await reattach(context, process)
   if (process.phase !== 'frozen') return
-  // Only now: the registry may have learned of newer epochs meanwhile.
-  const epoch = Math.max(attempt.epoch + 2, (directory.lookup(name)?.epoch ?? 0) + 1)
+  // Only now: the registry may have learned of newer epochs meanwhile. A destination in another cluster has claimed the
+  // name and run in an epoch of its wall clock, of which nobody here need have heard.
+  const epoch = Math.max(attempt.epoch + 2, (directory.lookup(name)?.epoch ?? 0) + 1, clock.wall())
   // Its end must be news to whoever knows the owner that died.
   process.raise(epoch, epoch)
   if (failed !== undefined) return process.end({ error: failed })
