@@ -118,6 +118,9 @@ export class Coordinator {
       answer,
       delegations: this.delegations.forMove(process.name, plan.destination.cluster),
       transfer: this.#lastTransfer,
+      homeward: this.delegations
+        .of(process.name)
+        .some(({ home, cluster }) => home && cluster === plan.destination.cluster),
       over: (done, moved) => this.#departed(done, moved),
     })
     this.#planning.delete(process.name)

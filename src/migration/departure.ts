@@ -39,6 +39,8 @@ interface DepartureOptions {
   readonly answer: CallId | undefined
   readonly delegations: readonly Delegation[]
   readonly transfer: number
+  /** It goes back to the cluster in which it was started. */
+  readonly homeward: boolean
   /** It is over; `moved` says where it lives now. */
   readonly over: (departure: Departure, moved: MessageOf<'ACTIVATED'> | undefined) => void
 }
@@ -80,7 +82,8 @@ export class Departure {
     this.foreign = plan.foreign
     this.holder = plan.holder
     this.delegations = options.delegations
-    this.#state = beginSource({ thirdHolder: plan.holder !== undefined, foreign: plan.foreign })
+    const { homeward } = options
+    this.#state = beginSource({ thirdHolder: plan.holder !== undefined, foreign: plan.foreign, homeward })
     this.#backoffMs = context.limits.resendMs
     // Members are linked anyway; for a node of another cluster somebody must ask for it.
     this.#letGo = plan.foreign ? context.roads.keep(plan.address) : () => {}

@@ -39,6 +39,8 @@ export interface SourceState {
   /** A third member remembers the attempt; else D itself does. */
   readonly thirdHolder: boolean
   readonly foreign: boolean
+  /** D's cluster is the home of the process: when D is dead, the members there judge the name and ask nobody here. */
+  readonly homeward: boolean
   readonly prepared: boolean
   readonly begun: boolean
   readonly destinationDead: Death | undefined
@@ -89,10 +91,15 @@ interface Step {
   readonly effects: readonly SourceEffect[]
 }
 
-export const beginSource = (options: { readonly thirdHolder: boolean; readonly foreign: boolean }): SourceState => ({
+export const beginSource = (options: {
+  readonly thirdHolder: boolean
+  readonly foreign: boolean
+  readonly homeward?: boolean
+}): SourceState => ({
   phase: 'freezing',
   thirdHolder: options.thirdHolder,
   foreign: options.foreign,
+  homeward: options.homeward ?? false,
   prepared: false,
   // When D is its own holder, PREPARED says both.
   begun: !options.thirdHolder,
@@ -230,6 +237,8 @@ const undecided = (state: SourceState): Step => {
 /** After the commit, when D may be dead: it may have run, so this copy is a possible rollback. */
 const decidedAndDead = (state: SourceState): Step => {
   if (state.destinationDead === undefined) return stay(state)
+  // G1: it may have run at home and been judged there, and another may have been started since.
+  if (state.homeward) return park(state, 'committed', 'the destination, at home, ended after the commit')
   if (state.destinationDead === 'proved') return wakeAlone(state)
   // A verdict needs a witness: who is cut off itself hears nothing of anybody. With nobody else, or across clusters,
   // silence decides nothing.
