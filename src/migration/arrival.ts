@@ -16,6 +16,7 @@ import { success } from '../process/outcome.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import { Incoming } from './chunks.js'
 import { type MoveContext, moveEvent, tell } from './context.js'
+import { NOT_MOVED } from './delegations.js'
 import type { Death } from './machine-source.js'
 import {
   beginTarget,
@@ -368,7 +369,7 @@ export class Arrival {
       table.delete(this.process)
       void this.process.detach()
     }
-    if (this.#claimed !== undefined) directory.publish({ ...this.#claimed, status: 'ended', reason: 'not moved here' })
+    if (this.#claimed !== undefined) directory.publish({ ...this.#claimed, status: 'ended', reason: NOT_MOVED })
     this.#claimed = undefined
     this.#context.callBack(this.name)
   }

@@ -45,8 +45,9 @@ interface Through {
   asked: boolean
 }
 
-/** How the entry of a name ends where it was a guest: that is no end of the process. */
+/** How the entry of a name ends where it was a guest, or was about to be one: that is no end of the process. */
 export const EXPIRED = 'delegation expired'
+export const NOT_MOVED = 'not moved here'
 
 export class Delegations {
   readonly #context: MoveContext

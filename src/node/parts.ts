@@ -16,7 +16,7 @@ import type { Link } from '../link/link.js'
 import { Links } from '../link/links.js'
 import type { MoveContext } from '../migration/context.js'
 import { Coordinator } from '../migration/coordinator.js'
-import { EXPIRED } from '../migration/delegations.js'
+import { EXPIRED, NOT_MOVED } from '../migration/delegations.js'
 import { oldestReadable } from '../process/gen-server.js'
 import type { Process, ProcessHost } from '../process/host.js'
 import type { CallId } from '../process/mailbox.js'
@@ -319,7 +319,7 @@ export class Parts {
     if (process !== undefined && process.phase !== 'inert') return { line: process.line, alive: true, reason: '' }
     const entry = this.registry.lookup(name)
     // Forgotten here, it may live elsewhere: no news is no death (G8).
-    if (entry === undefined || entry.reason === EXPIRED) return undefined
+    if (entry === undefined || [EXPIRED, NOT_MOVED].includes(entry.reason)) return undefined
     return { line: entry.line, alive: entry.status === 'live', reason: entry.reason }
   }
 

@@ -212,3 +212,28 @@ test('G15: a node that stops gives up the dials that are under way (seed 506)', 
   t.equal(world.timers('home'), 0)
   await world.run(world.at('away').stop())
 })
+
+test('G8: a process that was about to come from another cluster, and did not, is not down (seed 730)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const home = await world.node('home', { cluster: 'one', kinds: [log] })
+  const away = await world.node('away', { cluster: 'two', kinds: [log] })
+  const other = await world.node('other', { cluster: 'two', kinds: [log] })
+  const ref = await world.run(home.start(log, { name: 'l' }))
+  const prepared = away.once('move', ({ phase }) => phase === 'prepared')
+  const moved = ref.sendMe(tcp('away', SIMULATED_PORT), { timeoutMs: 500 }).catch((reason) => reason)
+  await world.run(prepared)
+  world.network.block('away', 'home')
+  await world.advance(10)
+  t.match(other.whereis('l'), { node: 'away' }, 'its name is claimed there')
+  const downs: string[] = []
+  void other
+    .ref(log, 'l')
+    .monitor()
+    .down.then((reason) => downs.push(reason))
+  await world.advance(1_000)
+  t.equal(other.whereis('l'), undefined, 'and it is not any more')
+  t.same(downs, [], 'but it has not died')
+  world.heal()
+  t.match(await world.run(moved), { code: 'ERR_MOVE_TIMEOUT' })
+  await world.close()
+})
