@@ -237,3 +237,27 @@ test('G8: a process that was about to come from another cluster, and did not, is
   t.match(await world.run(moved), { code: 'ERR_MOVE_TIMEOUT' })
   await world.close()
 })
+
+test('G8: a death is heard by a node that holds an inert copy of the dead (seed 1198)', async (t) => {
+  const world = simulate({ seed: 1 })
+  for (const name of ['a', 'b', 'c']) await world.node(name, { kinds: [log] })
+  const [a, b] = [world.at('a'), world.at('b')]
+  const ref = await world.run(a.start(log, { name: 'l' }))
+  await world.advance(10)
+  const downs: string[] = []
+  void b
+    .ref(log, 'l')
+    .monitor()
+    .down.then((reason) => downs.push(reason))
+  // b has its copy, and hears nothing of the abort.
+  const prepared = b.once('move', ({ phase }) => phase === 'prepared')
+  const moved = ref.sendMe('b', { timeoutMs: 500 }).catch((reason) => reason)
+  await world.run(prepared)
+  world.network.partition(['a'], ['b'], { resets: true })
+  await world.run(moved)
+  await world.run(ref.stop())
+  world.heal()
+  await world.advance(5_000)
+  t.same(downs, ['normal'])
+  await world.close()
+})
