@@ -225,12 +225,16 @@ export class Channels {
 
   // ---- housekeeping
 
-  /** Forgets channels on which all is acknowledged and answered and nothing was sent for a while. */
+  /**
+   * Forgets channels on which all is acknowledged and answered and nothing was sent for a while. What waits for a name
+   * whose end is forgotten, too, has nobody to ask any more.
+   */
   sweep(): void {
     const before = this.#deps.clock.now() - IDLE_MS
     // What is held will go out on the channel that it was given.
     const held = new Set([...this.#holds.values()].flatMap((names) => [...names.keys()]))
     for (const [key, channel] of this.#channels) {
+      if (!channel.idle && this.#deps.courier.route(channel.name).type === 'unknown') channel.route()
       if (!channel.idle || channel.lastUsedAt > before || held.has(channel.name)) continue
       this.#floor = Math.max(this.#floor, channel.nextSeq)
       this.#channels.delete(key)

@@ -103,7 +103,8 @@ export class Router implements Courier {
     const doubt = this.#deps.parts().coordinator.doubtOf(name)
     if (doubt !== undefined) return { code: 'ERR_IN_DOUBT', reason: doubt }
     const route = this.route(name)
-    if (route.type !== 'there' || route.path !== undefined) return undefined
+    // Of an end, too, only its node can say what it had taken.
+    if ((route.type !== 'there' && route.type !== 'ended') || route.path !== undefined) return undefined
     const entry = this.#deps.directory.lookup(name)
     const where = entry?.via === undefined ? `node ${entry?.node}` : addressText(entry.via)
     return { code: 'ERR_UNREACHABLE', reason: `there is no link to ${where}` }

@@ -261,3 +261,26 @@ test('G8: a death is heard by a node that holds an inert copy of the dead (seed 
   t.same(downs, ['normal'])
   await world.close()
 })
+
+test('G10: a move of a process that ended in a cluster which is gone has an end (seed 912)', async (t) => {
+  const world = simulate({ seed: 1 })
+  const limits = { endedMs: 20_000 }
+  const home = await world.node('home', { cluster: 'one', kinds: [log], limits })
+  const away = await world.node('away', { cluster: 'two', kinds: [log], limits })
+  const ref = await world.run(home.start(log, { name: 'l' }))
+  await world.run(ref.sendMe(tcp('away', SIMULATED_PORT)))
+  await world.advance(100)
+  // What away says waits on its way; what home asks for comes to nobody.
+  world.network.block('away', 'home')
+  await world.run(away.stop())
+  const moved = ref.sendMe(tcp('away', SIMULATED_PORT)).catch((reason) => reason)
+  let lost = 0
+  home.on('undelivered', ({ count }) => (lost += count))
+  await world.run(ref.cast.put('lost', ''))
+  await world.advance(10)
+  world.heal()
+  t.match(await world.run(moved, 10_000), { name: 'MobilityError' })
+  await world.advance(40_000)
+  t.equal(lost, 1, 'G5: and the cast is accounted for')
+  await world.run(home.stop())
+})
