@@ -144,10 +144,11 @@ export class Holders {
   #ask(name: string, held: Held): void {
     const { address, destination } = held
     if (held.asking !== undefined || address === undefined || destination === undefined) return
-    const { clock, limits, roads } = this.#context
+    const { clock, limits, roads, isDead } = this.#context
     const send = (): void => {
       // What is remembered of the name may be another record by now.
       if (this.#held.get(name) !== held || !this.#isOpen(name, held)) return this.#stopAsking(held)
+      if (isDead(destination)) return this.#close(name, held)
       void roads.connect(address).catch(() => undefined)
       tell(this.#context, destination, { type: 'TAKE_OVER', name, attempt: held.state.attempt })
       if (held.asking !== undefined) held.asking.timer = clock.after(limits.resendMs * 5, send)
@@ -176,10 +177,15 @@ export class Holders {
   refused({ peer }: Link, message: MessageOf<'REFUSED'>): boolean {
     const held = this.#asked(peer, message)
     if (held === undefined) return false
+    this.#close(message.name, held)
+    return true
+  }
+
+  /** Its destination will not run it: it has refused, or that life of it has ended. */
+  #close(name: string, held: Held): void {
     held.state = { ...held.state, status: 'closed' }
     this.#stopAsking(held)
-    this.#event(message.name, message.attempt, 'closed', held.destination?.node ?? '')
-    return true
+    this.#event(name, held.state.attempt, 'closed', held.destination?.node ?? '')
   }
 
   #asked(by: Identity, { name, attempt }: { readonly name: string; readonly attempt: Attempt }): Held | undefined {
