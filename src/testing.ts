@@ -45,6 +45,8 @@ interface Machine {
   readonly name: string
   readonly options: SimulatedNodeOptions
   readonly clock: NodeClock
+  /** What its wall clock is ahead: it stays so over crashes. */
+  aheadMs: number
   node: MobilityNode | undefined
   state: 'up' | 'paused' | 'down'
 }
@@ -72,16 +74,34 @@ export class SimulatedWorld {
    * Starts a node, and joins it to those of its cluster that are up. Drives time until it is a member.
    * @throws what `createNode` throws
    */
-  async node(name: string, options: SimulatedNodeOptions = {}): Promise<MobilityNode> {
+  node(name: string, options: SimulatedNodeOptions = {}): Promise<MobilityNode> {
+    return this.run(this.#boot(name, options, ({ state }) => state === 'up'))
+  }
+
+  /**
+   * Starts a node as `node` does, or a new life of one that crashed, and drives no time: for what happens while time is
+   * driven, in a callback of `clock.after`. Its seeds are all nodes of its cluster, also those that are down.
+   * Resolves when it is a member, or after 5 s alone; never when it crashes before.
+   */
+  boot(name: string, options: SimulatedNodeOptions = {}): Promise<MobilityNode> {
+    return this.#boot(name, options, () => true)
+  }
+
+  async #boot(
+    name: string,
+    options: SimulatedNodeOptions,
+    isSeed: (machine: Machine) => boolean,
+  ): Promise<MobilityNode> {
     const before = this.#machines.get(name)
     invariant(before === undefined || before.state === 'down', `the simulated node ${name} is down`)
     const { cluster = 'main' } = options
     const join = [...this.#machines.values()]
-      .filter((other) => other.state === 'up' && (other.options.cluster ?? 'main') === cluster)
+      .filter((other) => other.name !== name && isSeed(other) && (other.options.cluster ?? 'main') === cluster)
       .map((other) => `${other.name}:${SIMULATED_PORT}`)
+    const aheadMs = before?.aheadMs ?? 0
     // No two machines have the same monotonic time.
-    const clock = this.clock.view({ originMs: this.#nodes.between(0, 1_000_000) })
-    const machine: Machine = { name, options, clock, node: undefined, state: 'up' }
+    const clock = this.clock.view({ originMs: this.#nodes.between(0, 1_000_000), offsetMs: aheadMs })
+    const machine: Machine = { name, options, clock, aheadMs, node: undefined, state: 'up' }
     const random = this.#nodes.child(`${name} ${this.clock.now()}`)
     const transport = this.network.host(name, clock)
     this.#machines.set(name, machine)
@@ -94,7 +114,7 @@ export class SimulatedWorld {
       port: SIMULATED_PORT,
       join,
     }
-    machine.node = await this.run(startNode(all, { clock, random, transport, trusted: true }))
+    machine.node = await startNode(all, { clock, random, transport, trusted: true })
     return machine.node
   }
 
@@ -157,6 +177,13 @@ export class SimulatedWorld {
     const machine = this.#machine(name)
     if (machine.state === 'paused') machine.state = 'up'
     this.network.resume(name)
+  }
+
+  /** Sets the wall clock of one node forward or back. Its lives after this one have it too. */
+  stepWall(name: string, ms: number): void {
+    const machine = this.#machine(name)
+    machine.aheadMs += ms
+    machine.clock.stepWall(ms)
   }
 
   /** Nothing passes between the two groups. What was sent waits, as TCP does, until `heal`. */
