@@ -148,6 +148,7 @@ export class Holders {
     const send = (): void => {
       // What is remembered of the name may be another record by now.
       if (this.#held.get(name) !== held || !this.#isOpen(name, held)) return this.#stopAsking(held)
+      // G10: both have ended, so nobody can run that attempt any more: there is nothing left to wait for.
       if (isDead(destination)) return this.#close(name, held)
       void roads.connect(address).catch(() => undefined)
       tell(this.#context, destination, { type: 'TAKE_OVER', name, attempt: held.state.attempt })

@@ -197,3 +197,25 @@ t.test('G10: what the first runs of these found', async (t) => {
   t.same(await runCase({ world: 'three', wire: wire('PREPARE', 'S', 'D'), act: 'crash S after' }), [])
   t.same(await runCase({ world: 'three', wire: wire('CHUNK', 'S', 'D'), act: 'lose' }), [])
 })
+
+t.test('out2: G10: S dies in the middle, then D, and begins anew: the holder waits for it no longer', async (t) => {
+  const lab = await MoveLab.open('out2', { seed: 'both ends die' })
+  const asked = lab.points.arm({
+    frame: 'TAKE_OVER',
+    from: 'c',
+    to: 'b',
+    keep: false,
+    sever: true,
+    after: () => lab.crash('b'),
+  })
+  void lab.points.arm({ frame: 'PREPARED', from: 'b', to: 'a', keep: false, sever: true, after: () => lab.crash('a') })
+  lab.load()
+  await lab.world.advance(10)
+  lab.move()
+  await lab.world.run(asked)
+  await lab.world.advance(1_000)
+  await lab.restart('b')
+  await lab.world.advance(20_000)
+  t.same(await faultsOf(lab, ['ended']), [])
+  await lab.close()
+})
