@@ -25,7 +25,7 @@ import { planMove } from './plan.js'
 /** A process in the middle of a move that waits for a decision. */
 export interface Parked {
   readonly name: string
-  readonly role: 'source' | 'destination'
+  readonly role: 'source' | 'destination' | 'holder'
   readonly reason: string
 }
 
@@ -304,6 +304,7 @@ export class Coordinator {
     for (const arrival of this.#arrivals.all()) {
       if (arrival.parked !== undefined) list.push({ name: arrival.name, role: 'destination', reason: arrival.parked })
     }
+    for (const { name, reason } of this.#holders.inDoubt()) list.push({ name, role: 'holder', reason })
     return list
   }
 
@@ -313,7 +314,7 @@ export class Coordinator {
     const arrival = this.#arrivals.get(name)
     if (departure?.doubt !== undefined) departure.step({ type: 'decide', choice })
     else if (arrival?.parked !== undefined) arrival.step({ type: 'decide', choice })
-    else return choice === 'discard' && this.delegations.giveUp(name)
+    else return choice === 'discard' && (this.#holders.giveUp(name) || this.delegations.giveUp(name))
     return true
   }
 

@@ -20,7 +20,7 @@ interface Held {
   readonly foreign: boolean
   at: number
   /** Asks a foreign destination to take over, until it answers. */
-  asking: { timer: Timer; readonly letGo: () => void } | undefined
+  asking: { timer: Timer; readonly since: number; readonly letGo: () => void } | undefined
 }
 
 /** What a record becomes. Only of the very same attempt it is known where it went. */
@@ -154,13 +154,33 @@ export class Holders {
       tell(this.#context, destination, { type: 'TAKE_OVER', name, attempt: held.state.attempt })
       if (held.asking !== undefined) held.asking.timer = clock.after(limits.resendMs * 5, send)
     }
-    held.asking = { timer: clock.after(0, send), letGo: roads.keep(address) }
+    held.asking = { timer: clock.after(0, send), since: clock.now(), letGo: roads.keep(address) }
   }
 
   #stopAsking(held: Held): void {
     held.asking?.timer.cancel()
     held.asking?.letGo()
     held.asking = undefined
+  }
+
+  /** G10: those that nobody answers for: their callers were kept waiting for too long. */
+  inDoubt(): { readonly name: string; readonly reason: string }[] {
+    const { clock, limits } = this.#context
+    return [...this.#held].flatMap(([name, { asking, source, destination }]) => {
+      if (asking === undefined || clock.now() - asking.since < limits.callTimeoutMs) return []
+      return {
+        name,
+        reason: `${source.node} ended in the middle of its move, and ${destination?.node} does not answer`,
+      }
+    })
+  }
+
+  /** The operator's word that the destination will not run it. @returns whether it was in doubt */
+  giveUp(name: string): boolean {
+    const held = this.#held.get(name)
+    if (held?.asking === undefined) return false
+    this.#close(name, held)
+    return true
   }
 
   /** @returns whether it was the answer of a destination that was asked */

@@ -219,3 +219,37 @@ t.test('out2: G10: S dies in the middle, then D, and begins anew: the holder wai
   t.same(await faultsOf(lab, ['ended']), [])
   await lab.close()
 })
+
+t.test(
+  'out2: G10: S dies in the middle, and D is silent for good: the holder lists it, an operator ends it',
+  async (t) => {
+    const lab = await MoveLab.open('out2', { seed: 'both ends silent' })
+    const silent = lab.points.arm({
+      ...{ frame: 'TAKE_OVER', from: 'c', to: 'b', keep: false, sever: true },
+      after: () => {
+        lab.lives.delete('b')
+        lab.world.crash('b', { silent: true })
+      },
+    })
+    void lab.points.arm({
+      frame: 'PREPARED',
+      from: 'b',
+      to: 'a',
+      keep: false,
+      sever: true,
+      after: () => lab.crash('a'),
+    })
+    lab.move()
+    await lab.world.run(silent)
+    await lab.world.advance(30_000)
+    const c = lab.world.at('c')
+    t.match(c.parked(), [{ name: 'x', role: 'holder', reason: /b does not answer/ }])
+    t.notOk(c.decide('x', 'restore'), 'it has no copy')
+    t.ok(c.decide('x', 'discard'))
+    await lab.world.advance(5_000)
+    t.equal(c.whereis('x'), undefined)
+    t.same(c.parked(), [])
+    await lab.world.run(c.start(lab.probe, { name: 'x', args: [64] }))
+    await lab.close()
+  },
+)
