@@ -208,7 +208,15 @@ export class Delegations {
     const told = entry !== undefined && entry.epoch >= epoch ? entry : gone
     const at =
       told.status === 'live' && told.node !== identity.node ? this.#addressOf(told.node) : (told.via ?? address)
-    if (at !== undefined) link.send({ type: 'LOCATED', entry: told, cluster: identity.cluster, address: at })
+    if (at === undefined) return
+    // Behind a gateway here it may be the asker's own cluster, to which it has gone home.
+    const behind = told.via === undefined ? undefined : this.#through.get(name)?.cluster
+    link.send({ type: 'LOCATED', entry: told, cluster: behind ?? identity.cluster, address: at })
+  }
+
+  #isOurs(address: Address): boolean {
+    const { peers, self } = this.#context
+    return [self(), ...peers.live()].some((one) => addressText(one.address) === addressText(address))
   }
 
   /**
@@ -247,7 +255,9 @@ export class Delegations {
     if (through !== undefined) through.asked = false
     link.send({ type: 'LOCATED_OK', name: entry.name, epoch: entry.epoch })
     // Only of a name that is known here to be away, and never backwards (G2).
-    if (known?.via === undefined || entry.epoch < known.epoch || cluster === identity.cluster) return
+    if (known?.via === undefined || entry.epoch < known.epoch) return
+    // It has come home: its node says so itself. A gateway to a member would be a second owner in the same epoch (G1).
+    if (cluster === identity.cluster || (entry.status === 'live' && this.#isOurs(address))) return
     const { node, incarnation } = identity
     if (entry.status === 'ended') {
       this.stopThrough(entry.name)
