@@ -88,7 +88,7 @@ export class Registry implements Directory {
       send: (to: string, message: Message) => this.#send(to, message),
       wake: () => this.#wake(),
     }
-    this.#listings = new Listings({ ...shared, peers })
+    this.#listings = new Listings({ ...shared, peers, limits })
     this.#claiming = new Claiming({ ...shared, clock, limits, announce: (entry) => this.#announce(entry) })
     this.#verdicts = new Verdicts({
       ...shared,

@@ -15,6 +15,7 @@
  * not answer; until it does, or is dead, the name may live there (G1, G8: a false `down`, then two copies).
  */
 import type { Identity } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
 import type { Peers } from '../link/peers.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import { type Ledger, LOST, MOVED, RECOVERING } from './ledger.js'
@@ -64,6 +65,7 @@ interface ListingsDeps {
   readonly peers: Peers
   readonly self: () => Identity
   readonly views: () => Views
+  readonly limits: Limits
   readonly freshId: () => number
   readonly send: (node: string, message: MessageOf<'RECOVER_ASK'>) => void
 }
@@ -98,7 +100,10 @@ export class Listings {
   part(from: Life, entries: readonly Entry[], last: boolean): void {
     const listed = this.#listed.get(from.node) ?? new Set<string>()
     // That it went elsewhere has changed the table, or was not believed.
-    for (const { name, reason } of entries) if (reason !== MOVED) listed.add(name)
+    for (const { name, reason } of entries) {
+      // What is beyond the limit is not in the table either.
+      if (reason !== MOVED && listed.size < this.#deps.limits.registryEntriesMax) listed.add(name)
+    }
     this.#listed.set(from.node, listed)
     if (!last) return
     this.#listed.delete(from.node)

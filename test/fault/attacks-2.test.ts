@@ -111,6 +111,26 @@ t.test('attack 45: lies about members make a node dial, and nothing else', async
   await lab.unharmed()
 })
 
+t.test('attack 45: a list of names that never ends is kept up to the limit of the table', async (t) => {
+  const lab = await HostileLab.open(t, { limits: { registryEntriesMax: 1_000 } })
+  const liar = await lab.liar('a')
+  const fill = 'n'.repeat(240)
+  const base = { kind: 'counter', node: 'm', incarnation: 1, epoch: 5, line: 5, status: 'live', reason: '' } as const
+  await bounded(t, '200,000 names of 250 bytes, and no end of the list', async () => {
+    for (let part = 0; part < 400; part += 1) {
+      const entries = Array.from({ length: 500 }, (_, i) => ({ ...base, name: `${fill}${part}.${i}` }))
+      liar.send({ type: 'SYNC', entries, last: false })
+      if (part % 20 === 0) await liar.heard()
+    }
+    await liar.heard()
+  })
+  t.equal(lab.at('a').list({ node: 'm' }).length, 1_000)
+  t.match(lab.of('a', 'limit'), [{ limit: 'registryEntriesMax', name: 'm', value: 1_000 }], 'it is said once')
+  await liar.end()
+  lab.at('a').declareDead('m')
+  await lab.unharmed(['recovering', 'doubts', 'inquests'])
+})
+
 t.test('attack 45: a life from the far future is not let in, and does not keep the true one out', async (t) => {
   const lab = await HostileLab.open(t)
   for (const incarnation of [HUGE, Date.now() + 2 * 24 * 60 * 60 * 1_000]) {
