@@ -81,9 +81,9 @@ export class LinkRoads implements Roads {
     const before = this.#foreigners.get(key)
     before?.silence?.cancel()
     const { cluster, node, incarnation, address } = peer
-    const again = before !== undefined && before.identity.incarnation === incarnation
-    const dead = again && before.dead
-    this.#foreigners.set(key, { identity: { cluster, node, incarnation }, address, dead, silence: undefined })
+    // A life that speaks has not ended, whatever its port said. What was decided meanwhile stands; its end, when it
+    // comes, is news again.
+    this.#foreigners.set(key, { identity: { cluster, node, incarnation }, address, dead: false, silence: undefined })
     if (before !== undefined && before.identity.incarnation < incarnation && !before.dead)
       this.#deps.died(before.identity, 'proved')
     this.#forget()

@@ -1,9 +1,11 @@
 /** What liars left behind: each is a bug that the fuzz of whole nodes found. */
 import t from 'tap'
 import { SeededRandom } from '../../src/base/random.js'
+import { checksum } from '../../src/migration/snapshot.js'
 import { simulate } from '../../src/testing.js'
-import type { Entry } from '../../src/wire/messages.js'
+import type { Entry, Message } from '../../src/wire/messages.js'
 import { Liar } from '../fixtures/fuzz-liar.js'
+import { snapshotOf } from '../fixtures/fuzz-traces.js'
 import { counter } from '../fixtures/hostile-lab.js'
 
 const SECRET = 'a secret for liars: 1d0c44b7a9'
@@ -109,5 +111,47 @@ t.test('attack 40: a member cannot drive the epochs up, one leap after the other
   t.ok(next > epoch && next <= world.clock.wall() + day, 'a new name starts above, and still at most a day ahead')
   await world.advance(100)
   for (const at of ['b', 'c']) t.equal(world.at(at).whereis('next')?.epoch, next, `${at} believes it`)
+  await world.close()
+})
+
+t.test('G10: a copy from a node that had been taken for dead is listed when that node dies indeed', async (t) => {
+  const world = simulate({ seed: 'twice dead' })
+  const f = await world.node('f', { kinds: [counter], secret: SECRET })
+  const transport = world.network.host('z')
+  const who = { cluster: 'third', node: 'z', incarnation: 7, joining: false, secret: SECRET, hello: {} }
+  const dial = (label: string) => Liar.open(world, transport, 'f', who, new SeededRandom(label), () => {})
+  const bytes = snapshotOf({ handed: { count: 1, notes: [] } })
+  const epoch = world.clock.wall()
+  const bring = (liar: Liar, name: string): void => {
+    const attempt = { epoch, counter: 1 }
+    liar.say({
+      ...{ type: 'PREPARE', name, attempt, toIncarnation: f.incarnation, kind: 'counter', version: 1, line: epoch },
+      ...{ holder: '', holderIncarnation: 0, transfer: 1, totalBytes: bytes.length, delegations: [] },
+    } as Message)
+    liar.say({ type: 'CHUNK', transfer: 1, index: 0, bytes })
+    liar.say({ type: 'CHUNK_END', transfer: 1, chunks: 1, crc: checksum(bytes) })
+  }
+  const first = await dial('first')
+  bring(first, 'one')
+  await world.advance(500)
+  first.end()
+  // Its port refuses, as that of a dead node does; but it lives, and comes again.
+  await world.advance(5_000)
+  t.same(
+    f.parked().map(({ name }) => name),
+    ['one'],
+  )
+  const second = await dial('second')
+  bring(second, 'two')
+  await world.advance(500)
+  second.end()
+  await world.advance(20_000)
+  t.same(
+    f.parked().map(({ name }) => name),
+    ['one', 'two'],
+    'an operator can see it, and end it',
+  )
+  for (const name of ['one', 'two']) t.ok(f.decide(name, 'discard'))
+  t.equal(f.stats().arrivals, 0)
   await world.close()
 })
