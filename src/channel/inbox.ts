@@ -33,6 +33,8 @@ interface InboxDeps {
   readonly clock: Clock
   readonly limits: Limits
   readonly events: Events
+  /** This node's own: who its members are, membership limits. */
+  readonly cluster: () => string
   /** Sends a receipt to the sender of a channel, wherever it is. */
   readonly receipt: (id: ChannelId, receipt: Receipt) => void
   /** Runs `then` when the source of the process's last move knows that it runs here. */
@@ -71,6 +73,7 @@ export class Inbox {
     const cursor = process.cursors.get(key)
     // An older life of the sender: what it sent is of no one any more (R8).
     if (cursor !== undefined && cursor.incarnation > sender.incarnation) return
+    if (cursor === undefined && sender.cluster !== this.#deps.cluster() && this.#isCrowded(process)) return
     const known = cursor?.incarnation === sender.incarnation ? cursor.next : undefined
     const { verdict, next } = receive(known, process.line, parcel)
     if (verdict === 'stale' || verdict === 'ahead') return
@@ -78,6 +81,18 @@ export class Inbox {
     if (verdict === 'accept' && !this.#accept(process, parcel)) return
     process.cursors.set(key, { incarnation: sender.incarnation, next })
     this.#ack(process, parcel)
+  }
+
+  /** A gateway speaks for whomever it likes: what it may fill has an end (G15). Members are known, one by one. */
+  #isCrowded(process: Process): boolean {
+    const max = 2 * this.#deps.limits.membersMax
+    if (process.cursors.size < max) return false
+    const own = `${this.#deps.cluster()}/`
+    let others = 0
+    for (const key of process.cursors.keys()) if (!key.startsWith(own)) others += 1
+    if (others < max) return false
+    this.#deps.events.emit('limit', { limit: 'membersMax', name: process.name, value: others })
+    return true
   }
 
   /** A parcel for a name that lives nowhere that this node knows of. */
@@ -168,7 +183,9 @@ export class Inbox {
 
   #drop(process: Process, origin: Origin): void {
     const dropped = this.#dropped.get(process.name) ?? new Set<Origin>()
-    this.#dropped.set(process.name, dropped.add(origin))
+    // Whoever is not remembered is not called back: it tries again by itself.
+    if (dropped.size < 4 * this.#deps.limits.membersMax) dropped.add(origin)
+    this.#dropped.set(process.name, dropped)
   }
 
   /** @returns the senders that were dropped since it froze, once: they must be told where it is now */

@@ -90,6 +90,7 @@ export class Parts {
       clock,
       limits,
       events,
+      cluster: () => this.identity.cluster,
       receipt: (id, receipt) => this.router.receipt(id, receipt),
       whenSettled: (process, then) => this.coordinator.whenSettled(process, then),
     })

@@ -190,7 +190,8 @@ export class Router implements Courier {
         this.#violation(link, 'a message to a name that its cluster was not given', message.name)
       return
     }
-    if (!link.peer.member) this.#paths.set(sender.cluster, link)
+    const isKnown = this.#paths.has(sender.cluster) || this.#paths.size < this.#deps.limits.membersMax
+    if (!link.peer.member && isKnown) this.#paths.set(sender.cluster, link)
     const { name, lane, line, seq, open, hops, what, remainingMs, body } = message
     const dueAt = remainingMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + remainingMs
     const origin = message.origin as Origin

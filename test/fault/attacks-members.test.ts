@@ -1,4 +1,4 @@
-/** Attacks 35, 45, 46 and 50 of attacks.md: floods, lies about members and names. */
+/** Attacks 35, 45, 46 and 50 (docs/ATTACKS.md): floods, lies about members and names. */
 import t from 'tap'
 import { resolveLimits } from '../../src/base/limits.js'
 import { genServer } from '../../src/process/gen-server.js'

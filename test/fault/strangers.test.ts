@@ -1,10 +1,11 @@
-/** Attacks 47, 48 and 52 of attacks.md: nodes of other clusters, and what of all that stands in the log. */
+/** Attacks 47, 48 and 52 (docs/ATTACKS.md): nodes of other clusters, and what of all that stands in the log. */
 import t, { type Test } from 'tap'
 import { createNode, type MobilityNode } from '../../src/node/node.js'
 import { tcp } from '../../src/process/destination.js'
 import type { Entry } from '../../src/wire/messages.js'
 import { CLUSTER, counter, HostileLab, knows, SECRET } from '../fixtures/hostile-lab.js'
 import { callBody, deliver, HUGE, placeLies } from '../fixtures/hostile-lies.js'
+import { account, ForgedMove, image } from '../fixtures/hostile-moves.js'
 import { HostilePeer } from '../fixtures/hostile-peer.js'
 import { eventsOf, turns } from '../fixtures/process-lab.js'
 
@@ -119,6 +120,33 @@ t.test('attack 47: lies about where a name went, and a second home-coming', asyn
   for (const liar of liars) await liar.end()
   await lab.ref('a', 'away').stop()
   await lab.unharmed(['burned', 'delegations', 'roads'])
+})
+
+t.test('attack 35, 47: a gateway that speaks for ten thousand nodes fills a process up to a limit only', async (t) => {
+  const lab = await HostileLab.open(t, { kinds: [account], limits: { membersMax: 64 } })
+  const z = await lab.stranger('a')
+  const identity = { cluster: 'z', node: 'm', incarnation: 1 }
+  const delegations = [{ ...identity, address: { host: '127.0.0.1', port: 1 }, home: true }]
+  const bytes = image({ balance: 7, items: [] })
+  const move = new ForgedMove(z, lab, bytes, { name: 'guest', delegations })
+  await move.whole()
+  const ref = lab.at('b').ref(account, 'guest')
+  await knows(lab.at('b'), 'guest')
+  const line = move.prepare.line
+  for (let i = 0; i < 10_000; i += 1)
+    z.send(deliver('guest', `c${i % 3_000}/n${i}/1`, { line, body: callBody('balance') }))
+  await z.heard()
+  t.ok(
+    lab.of('a', 'limit').some(({ limit }) => limit === 'membersMax'),
+    'it is said',
+  )
+  t.equal(await ref.call.balance(), 7, 'a member is served all the same')
+  const { stateBytes } = await ref.sendMe('b')
+  t.ok(stateBytes < 10_000, `what is remembered of senders travels: ${stateBytes} bytes`)
+  t.equal(await ref.call.balance(), 7)
+  await ref.stop()
+  await z.end()
+  await lab.unharmed(['burned', 'delegations', 'roads', 'arrivals'])
 })
 
 t.test('attack 52: names and reasons make no log line of their own, and no secret is in any', async (t) => {

@@ -1,5 +1,5 @@
 /**
- * Attacks on the link layer (attacks.md 1 to 8, 15, 17, 18, 20, 33, 37) over real TCP. "Closed" means that socket only:
+ * Attacks on the link layer (docs/ATTACKS.md 1 to 8, 15, 17, 18, 20, 33, 37) over real TCP. "Closed" means that socket only:
  * in each test the node answers a link of its own cluster afterwards.
  */
 import net from 'node:net'
