@@ -6,6 +6,9 @@ import t from 'tap'
 import { MUTANTS, SMALL } from '../fixtures/move-searches.js'
 import { hunt, show } from '../fixtures/searches.js'
 
+// About 10 s of one core. A machine with other work takes longer, and a search has nothing to wait for.
+t.setTimeout(300_000)
+
 for (const search of SMALL) {
   t.test(`G1 G2 G3 G4 G6 G9 G10: ${search.name}: safe, and every state can still end`, async (t) => {
     const { explored, faults } = show(search)
