@@ -15,15 +15,19 @@
  *
  * Ends with 1 when anything is wrong, stuck or not complete, or when a variant is not found.
  */
+import { CHAIN_SMALL, FLEET_MUTANTS, RECOVERY_SMALL } from '../test/fixtures/fleet-searches.js'
 import { MUTANTS as MOVE_MUTANTS, FULL as MOVE_SEARCHES } from '../test/fixtures/move-searches.js'
 import { hunt, type NamedMutant, type NamedSearch, show } from '../test/fixtures/searches.js'
 
 const SEARCHES: ReadonlyArray<readonly [about: string, list: readonly NamedSearch[]]> = [
   ['one move in a cluster', MOVE_SEARCHES],
+  ['moves in a row', CHAIN_SMALL],
+  ['a new life of the name after a death', RECOVERY_SMALL],
 ]
 
 const MUTANTS: ReadonlyArray<readonly [about: string, list: readonly NamedMutant[]]> = [
   ['one move in a cluster', MOVE_MUTANTS],
+  ['moves in a row, and a new life after a death', FLEET_MUTANTS],
 ]
 
 const NAME_WIDTH = 62
