@@ -5,7 +5,7 @@ import { genServer } from 'proc-mobility'
 const MISSING_MAX = 10_000
 
 /** What the counter knows of one sender, whose casts are numbered 1, 2, 3 ... */
-interface Heard {
+export interface Heard {
   /** The highest number so far. */
   last: number
   /** How many different numbers. */
@@ -27,7 +27,7 @@ export interface Tally {
 /** The answer to a call: the total, the last number heard of this sender, and the epoch, which grows with each move. */
 type Answer = [total: number, last: number, epoch: number]
 
-const heardOf = (tally: Tally, sender: string): Heard => {
+export const heardOf = (tally: Tally, sender: string): Heard => {
   const known = tally.senders[sender]
   if (known !== undefined) return known
   const fresh: Heard = { last: 0, counted: 0, doubled: 0, reordered: 0, missing: [] }
@@ -35,7 +35,7 @@ const heardOf = (tally: Tally, sender: string): Heard => {
   return fresh
 }
 
-const hear = (heard: Heard, number: number): void => {
+export const hear = (heard: Heard, number: number): void => {
   if (number > heard.last) {
     for (let gone = heard.last + 1; gone < number && heard.missing.length < MISSING_MAX; gone += 1)
       heard.missing.push(gone)
