@@ -131,6 +131,20 @@ export class SimulatedWorld {
     return this.clock.advance(ms)
   }
 
+  /** Resolves after so much virtual time: for what a test does beside other things. It drives no time itself. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.clock.after(ms, resolve))
+  }
+
+  /**
+   * Real I/O in a simulated world: virtual time stands still until the promise settles, so that to the nodes it took no
+   * time at all. Wrap it where a kind under test awaits a file, a database, a socket. One at a time, the seed replays.
+   * @returns the promise
+   */
+  hold<T>(promise: Promise<T>): Promise<T> {
+    return this.clock.hold(promise)
+  }
+
   /** The node with this name: its newest life. */
   at(name: string): MobilityNode {
     const { node } = this.#machine(name)

@@ -120,6 +120,8 @@ export class VirtualClock implements Clock {
   readonly #heap = new TimerHeap()
   readonly #wallStart: number
   readonly #skew = new Skew(0)
+  /** Real work for which the simulated time waits. */
+  readonly #holds = new Set<Promise<unknown>>()
   #now = 0
   #sequence = 0
   #running = false
@@ -148,6 +150,23 @@ export class VirtualClock implements Clock {
   /** At the same virtual time, after everything that is due at it already. */
   soon(callback: () => void): void {
     this.#heap.push({ at: this.#now, sequence: this.#sequence++, callback })
+  }
+
+  /** Time stands still until the promise, of real I/O, settles. @returns the promise */
+  hold<T>(promise: Promise<T>): Promise<T> {
+    const done = (): void => void this.#holds.delete(promise)
+    this.#holds.add(promise)
+    promise.then(done, done)
+    return promise
+  }
+
+  /** One turn, and whatever real work that has begun, with what follows from it. */
+  async #settle(): Promise<void> {
+    await turn()
+    while (this.#holds.size > 0) {
+      await Promise.allSettled(this.#holds)
+      await turn()
+    }
   }
 
   /** Events that are still to come, cancelled ones and those that a paused node holds excepted. */
@@ -183,14 +202,14 @@ export class VirtualClock implements Clock {
     let eventsLeft = options.maxEvents ?? 10_000_000
     this.#running = true
     try {
-      await turn()
+      await this.#settle()
       for (;;) {
         if (!timed && until()) return true
         const next = this.#heap.peek()
         if (next === undefined || next.at > end) break
         if (eventsLeft-- <= 0) throw new Error(`events make each other for ever at virtual time ${this.#now}`)
         this.#fire(next)
-        await turn()
+        await this.#settle()
       }
       const jumps = timed || this.pending > 0
       if (jumps && end !== Number.POSITIVE_INFINITY) this.#now = Math.max(this.#now, onStep(end))
