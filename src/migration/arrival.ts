@@ -13,10 +13,10 @@ import type { Process } from '../process/host.js'
 import type { AnyKind } from '../process/kind.js'
 import { restore } from '../process/mobile.js'
 import { success } from '../process/outcome.js'
+import { NOT_MOVED } from '../registry/ledger.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import { Incoming } from './chunks.js'
 import { type MoveContext, moveEvent, tell } from './context.js'
-import { NOT_MOVED } from './delegations.js'
 import type { Death } from './machine-source.js'
 import {
   beginTarget,

@@ -64,6 +64,13 @@ export const notItsOwn = (
   { type, name }: { readonly type: string; readonly name: string },
 ): void => events.emit('violation', { peer: peer.node, what: `${type} of a move that is not its own`, name })
 
+/** A node tells of a name that it does not run, and that it was not given. */
+export const notToTell = ({ events }: MoveContext, { peer }: Link, type: string, name: string): void =>
+  events.emit('violation', { peer: peer.node, what: `${type} of a name that is not its to tell of`, name })
+
+/** The kind in the word of a node that has no memory of the name. */
+export const UNKNOWN = ''
+
 /** A move as seen from anywhere: who, which try. */
 export interface MoveKey {
   readonly name: string

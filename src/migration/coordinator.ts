@@ -18,6 +18,7 @@ import { type MoveContext, notItsOwn } from './context.js'
 import { Delegations } from './delegations.js'
 import { Departure } from './departure.js'
 import { Flushing } from './flushing.js'
+import { Gateways } from './gateways.js'
 import { Holders } from './holders.js'
 import type { Death } from './machine-source.js'
 import { planMove } from './plan.js'
@@ -31,6 +32,7 @@ export interface Parked {
 
 export class Coordinator {
   readonly #context: MoveContext
+  readonly gateways: Gateways
   readonly delegations: Delegations
   readonly #holders: Holders
   /** One per name: being planned, or under way. */
@@ -44,14 +46,15 @@ export class Coordinator {
 
   constructor(context: MoveContext) {
     this.#context = context
-    this.delegations = new Delegations(context)
+    this.gateways = new Gateways(context)
+    this.delegations = new Delegations(context, this.gateways)
     this.#arrivals = new Arrivals(context, this.delegations)
     this.#flushing = new Flushing(context)
     this.#holders = new Holders(context, {
       tookOver: ({ name, epoch, line }, { destination, address }) => {
         const kind = context.directory.lookup(name)?.kind ?? ''
         const entry: Entry = { name, kind, ...destination, epoch, line, status: 'live', reason: '' }
-        this.delegations.departed(entry, { cluster: destination.cluster, address }, true)
+        this.gateways.departed(entry, { cluster: destination.cluster, address }, true)
       },
     })
   }
@@ -62,7 +65,7 @@ export class Coordinator {
       ...this.#arrivals.size(),
       flushing: this.#flushing.size,
       holders: this.#holders.size,
-      delegations: this.delegations.size,
+      delegations: this.delegations.size + this.gateways.size,
     }
   }
 
@@ -142,7 +145,7 @@ export class Coordinator {
       const { epoch, line } = moved
       const { node, incarnation } = destination
       const entry: Entry = { name, kind: process.kind.kind, node, incarnation, epoch, line, status: 'live', reason: '' }
-      if (foreign) this.delegations.departed(entry, { cluster: destination.cluster, address }, home)
+      if (foreign) this.gateways.departed(entry, { cluster: destination.cluster, address }, home)
       else directory.learn(entry, node)
     } else {
       // Discarded by an operator: unless it lives elsewhere in a higher epoch, the name is free.
@@ -194,7 +197,7 @@ export class Coordinator {
         else notItsOwn(this.#context, link, message)
         return true
       case 'LOCATED':
-        this.delegations.located(link, message)
+        this.gateways.located(link, message)
         return true
       case 'LOCATED_OK':
         this.delegations.locatedOk(link, message)
@@ -256,7 +259,7 @@ export class Coordinator {
 
   linkUp(link: Link): void {
     this.#flushing.linkUp(link)
-    if (!link.peer.member) this.delegations.linkUp(link)
+    if (!link.peer.member) this.gateways.linkUp(link)
   }
 
   linkDown(identity: Identity): void {
@@ -314,7 +317,7 @@ export class Coordinator {
     const arrival = this.#arrivals.get(name)
     if (departure?.doubt !== undefined) departure.step({ type: 'decide', choice })
     else if (arrival?.parked !== undefined) arrival.step({ type: 'decide', choice })
-    else return choice === 'discard' && (this.#holders.giveUp(name) || this.delegations.giveUp(name))
+    else return choice === 'discard' && (this.#holders.giveUp(name) || this.gateways.giveUp(name))
     return true
   }
 
@@ -335,6 +338,7 @@ export class Coordinator {
     this.#flushing.sweep()
     this.#holders.sweep()
     this.delegations.sweep()
+    this.gateways.sweep()
   }
 
   close(): void {
@@ -344,6 +348,7 @@ export class Coordinator {
     this.#arrivals.close()
     this.#holders.close()
     this.delegations.close()
+    this.gateways.close()
   }
 }
 

@@ -16,7 +16,6 @@ import type { Link } from '../link/link.js'
 import { Links } from '../link/links.js'
 import type { MoveContext } from '../migration/context.js'
 import { Coordinator } from '../migration/coordinator.js'
-import { EXPIRED, NOT_MOVED } from '../migration/delegations.js'
 import { oldestReadable } from '../process/gen-server.js'
 import type { Process, ProcessHost } from '../process/host.js'
 import type { CallId } from '../process/mailbox.js'
@@ -24,6 +23,7 @@ import type { Outcome } from '../process/outcome.js'
 import { ProcessTable } from '../process/process-table.js'
 import { Scheduler } from '../process/scheduler.js'
 import { type Fate, Watches } from '../process/watches.js'
+import { EXPIRED, NOT_MOVED } from '../registry/ledger.js'
 import { Registry } from '../registry/registry.js'
 import type { Transport } from '../transport/transport.js'
 import type { Entry, Member, Message } from '../wire/messages.js'
@@ -143,7 +143,7 @@ export class Parts {
       expecting: () => this.membership.live().length === 0 && clock.now() < this.expectingUntil,
       hooks: {
         holds: (...which) => this.coordinator.holds(...which),
-        adoptDelegation: (entry) => this.coordinator.delegations.adopt(entry),
+        adoptDelegation: (entry) => this.coordinator.gateways.adopt(entry),
         superseded: (entry) => this.#superseded(entry),
         isLeaving: (name) => this.coordinator.isLeaving(name),
       },
@@ -299,7 +299,7 @@ export class Parts {
   #changed(entry: Entry, before: Entry | undefined, change: 'changed' | 'recovering'): void {
     this.channels.routeChanged(entry.name)
     if (change === 'recovering') return
-    this.coordinator.delegations.registered(entry)
+    this.coordinator.gateways.registered(entry)
     if (entry.status === 'live' && (before === undefined || before.line === entry.line)) return
     this.#notice(entry.name)
   }

@@ -30,6 +30,7 @@ import type { Directory } from '../registry/directory.js'
 import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
 import { failedBody, fittingBody } from './answers.js'
+import { WaysBack } from './ways-back.js'
 
 interface RouterDeps {
   readonly clock: Clock
@@ -50,11 +51,14 @@ const isOrigins = ({ peer }: Link, origin: Origin) => !peer.member && parseOrigi
 
 export class Router implements Courier {
   readonly #deps: RouterDeps
-  /** The last link on which a sender of another cluster was heard: the way back to it. */
-  readonly #paths = new Map<string, Link>()
+  readonly #back: WaysBack
 
   constructor(deps: RouterDeps) {
+    const { limits, links, identity } = deps
     this.#deps = deps
+    const gatewayOf = (name: string, cluster: string): Identity | undefined =>
+      deps.parts().coordinator.delegations.gatewayOf(name, cluster)
+    this.#back = new WaysBack({ limits, links, identity, gatewayOf })
   }
 
   // ---- where is a name
@@ -139,7 +143,7 @@ export class Router implements Courier {
 
   #forward(entry: Entry, parcel: Parcel, from: Link | undefined): boolean {
     const link = this.#linkFor(entry)
-    if (entry.via !== undefined) this.#deps.parts().coordinator.delegations.used(parcel.name)
+    if (entry.via !== undefined) this.#deps.parts().coordinator.gateways.used(parcel.name)
     // A gateway keeps nothing: the first sender does, and sends again, or hears in his own cluster that it came home.
     if (link === undefined || link === from || isOrigins(link, parcel.origin)) return false
     const hops = from === undefined ? parcel.hops : parcel.hops + 1
@@ -176,7 +180,7 @@ export class Router implements Courier {
   /** A call that cannot be relayed is answered by the gateway. */
   #bounce({ name, origin, lane, seq }: Parcel, error: MobilityError): void {
     const body = failedBody(error, this.#deps.limits)
-    this.#toward(origin, name)?.send({ type: 'REPLY', name, origin, lane, seq, epoch: 0, body })
+    this.#back.to(origin, name)?.send({ type: 'REPLY', name, origin, lane, seq, epoch: 0, body })
   }
 
   #deliver(link: Link, message: MessageOf<'DELIVER'>): void {
@@ -190,8 +194,7 @@ export class Router implements Courier {
         this.#violation(link, 'a message to a name that its cluster was not given', message.name)
       return
     }
-    const isKnown = this.#paths.has(sender.cluster) || this.#paths.size < this.#deps.limits.membersMax
-    if (!link.peer.member && isKnown) this.#paths.set(sender.cluster, link)
+    if (!link.peer.member) this.#back.heard(sender.cluster, link)
     const { name, lane, line, seq, open, hops, what, remainingMs, body } = message
     const dueAt = remainingMs === undefined ? Number.POSITIVE_INFINITY : clock.now() + remainingMs
     const origin = message.origin as Origin
@@ -223,20 +226,6 @@ export class Router implements Courier {
 
   // ---- back to senders
 
-  /** The link that leads to a sender. */
-  #toward(origin: Origin, name: string): Link | undefined {
-    const sender = parseOrigin(origin)
-    if (sender === undefined) return undefined
-    const { links, identity } = this.#deps
-    if (sender.cluster === identity().cluster) return links.to(sender.cluster, sender.node)
-    const gateway = this.#deps.parts().coordinator.delegations.gatewayOf(name, sender.cluster)
-    // Nobody else there believes it: while this one cannot be reached, the sender waits for its link, or for the next.
-    if (gateway !== undefined) return links.to(gateway.cluster, gateway.node)
-    const path = this.#paths.get(sender.cluster)
-    if (path?.up === true) return path
-    return links.all().find((link) => link.peer.cluster === sender.cluster)
-  }
-
   receipt(id: ChannelId, receipt: Receipt): void {
     const { name, origin, lane } = id
     if (this.isOwn(origin)) {
@@ -245,7 +234,7 @@ export class Router implements Courier {
       return
     }
     this.#deps.directory.flush()
-    const link = this.#toward(origin, name)
+    const link = this.#back.to(origin, name)
     if (receipt.type === 'ack')
       link?.send({ type: 'ACK', name, origin, lane, line: receipt.line, epoch: receipt.epoch, next: receipt.next })
     else if (receipt.type === 'reset')
@@ -266,7 +255,7 @@ export class Router implements Courier {
       return
     }
     this.#deps.directory.flush()
-    const link = this.#toward(origin, process.name)
+    const link = this.#back.to(origin, process.name)
     // A caller that reads nothing gets no more of it: the answer is kept, and sent again.
     if (link === undefined || link.queuedBytes > this.#deps.limits.writeQueueBytesMax) return
     const { name, epoch } = process
@@ -337,7 +326,7 @@ export class Router implements Courier {
     }
     if (!this.isOwn(origin)) {
       this.#deps.directory.flush()
-      const back = this.#toward(origin, message.name)
+      const back = this.#back.to(origin, message.name)
       if (back === undefined || back === link) return
       if (message.type !== 'REPLY') return back.send(message)
       const body = fittingBody(message.name, message.body, back.bodyBytesMax, this.#deps.limits)
@@ -376,7 +365,7 @@ export class Router implements Courier {
     const entry = this.#deps.directory.lookup(name)
     for (const origin of inbox.takeDropped(name)) {
       if (this.isOwn(origin) || entry === undefined) continue
-      const link = this.#toward(origin, name)
+      const link = this.#back.to(origin, name)
       if (link?.peer.member === true) link.send({ type: 'REDIRECT', entry })
     }
     channels.routeChanged(name, true)
@@ -393,10 +382,6 @@ export class Router implements Courier {
   }
 
   linkDown(link: Link): void {
-    for (const [cluster, path] of this.#paths) if (path === link) this.#paths.delete(cluster)
-  }
-
-  get size(): number {
-    return this.#paths.size
+    this.#back.linkDown(link)
   }
 }

@@ -39,6 +39,9 @@ export const MOVED = 'moved'
 export const RELEASED = 'released'
 /** The reason of an entry that its owner did not list. Only an opinion of this node: the owner may say otherwise. */
 export const LOST = 'lost'
+/** Reasons of entries that end where a process was a guest, or was about to be one: that is no end of the process. */
+export const EXPIRED = 'delegation expired'
+export const NOT_MOVED = 'not moved here'
 /** No honest clock is so far off. */
 const EPOCH_LEAP_MS = 24 * 60 * 60 * 1_000
 /** Changes of owner that a node may have missed, where clocks were set back and epochs are ahead of them all. */

@@ -1,7 +1,7 @@
 /**
- * Attacks 37 to 44: calls that are none, and moves with every part forged, on a running cluster over real TCP, from peers
- * that know the secret. What no attack may change stands in `unharmed`: the others are served, no prototype is touched,
- * the tables are as before, no secret is logged. docs/ATTACKS.md has all numbers.
+ * Attacks 37 to 44: calls that are none, and moves with every part forged, on a running cluster over real TCP, from
+ * peers that know the secret. What no attack may change stands in `unharmed`: the others are served, no prototype is
+ * touched, the tables are as before, no secret is logged. docs/ATTACKS.md has all numbers.
  */
 import t, { type Test } from 'tap'
 import type { Limits } from '../../src/base/limits.js'

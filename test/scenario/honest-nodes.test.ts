@@ -1,6 +1,7 @@
 /**
  * A `violation` says that somebody lies, a `conflict` that two own one name. Between honest nodes there is neither,
- * whatever the network loses: found by the soak, where messages, answers and acknowledgements met a process that had gone home meanwhile.
+ * whatever the network loses: found by the soak, where messages, answers and acknowledgements met a process that had
+ * gone home meanwhile.
  */
 import t from 'tap'
 import type { EventOf } from '../../src/base/events.js'

@@ -1,6 +1,6 @@
 /**
- * Attacks on the link layer (docs/ATTACKS.md 1 to 8, 15, 17, 18, 20, 33, 37) over real TCP. "Closed" means that socket only:
- * in each test the node answers a link of its own cluster afterwards.
+ * Attacks on the link layer (docs/ATTACKS.md 1 to 8, 15, 17, 18, 20, 33, 37) over real TCP. "Closed" means that socket
+ * only: in each test the node answers a link of its own cluster afterwards.
  */
 import net from 'node:net'
 import t, { type Test } from 'tap'
