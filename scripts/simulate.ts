@@ -65,6 +65,8 @@ const runAll = (from: number, end: number, stops: (batch: Batch) => boolean): Pr
       }
       one.on('message', (batch: Batch) => {
         done = merge([done, batch])
+        for (const { seed, violations } of batch.failures)
+          console.log(`seed ${seed}: ${violations[0]?.invariant} ${violations[0]?.text.slice(0, 200)}`)
         more()
       })
       one.on('exit', (code) => {
@@ -140,8 +142,6 @@ const many = async (): Promise<number> => {
   const batch = await runAll(from, from + Number(SEEDS), ({ failures }) => MUTANT !== undefined && failures.length > 0)
   report(batch, (performance.now() - startedAt) / 1_000)
   const failures = [...batch.failures].sort((a: Failure, b: Failure) => a.seed - b.seed)
-  for (const { seed, violations } of failures.slice(SHRUNK_MAX))
-    console.log(`seed ${seed}: ${violations[0]?.invariant} ${violations[0]?.text.slice(0, 200)}`)
   for (const { seed } of failures.slice(0, SHRUNK_MAX)) await explain(seed, drawPlan(seed))
   const missing = MUTANT === undefined ? lacking(batch.tally) : []
   if (missing.length > 0) console.log(`too little of: ${missing.join('; ')}`)
