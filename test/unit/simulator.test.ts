@@ -46,7 +46,7 @@ test('G7: a bug that is made on purpose is found and made small', async (t) => {
     outcome = await runPlan(plan)
   }
   t.match(outcome.violations[0], { invariant: 'G7' }, `seed ${seed}`)
-  const small = await shrink(plan, outcome, 150)
+  const small = await shrink(plan, outcome, 80)
   t.ok(small.plan.steps.length <= 6, `${small.plan.steps.length} steps in ${small.runs} runs`)
   t.match(small.outcome.violations[0], { invariant: 'G7' })
   Timers.prototype.image = image
