@@ -8,12 +8,13 @@
  * What a failure prints replays it: SEED and FRAME, or SEED and BATCH. MUTANT=name (or `all`) puts a deliberate bug
  * into what is fuzzed; then the exit code is 0 when every such bug was found.
  */
+
+import { collect } from '../test/fixtures/collect.js'
 import { BytesFuzz, type BytesReport } from '../test/fixtures/fuzz-bytes-run.js'
 import { mutants } from '../test/fixtures/fuzz-subject.js'
 import { TcpFuzz } from '../test/fixtures/fuzz-tcp.js'
 import { worldMutants } from '../test/fixtures/fuzz-world-mutants.js'
 import { WorldFuzz } from '../test/fixtures/fuzz-world-run.js'
-import { collect } from '../test/fixtures/hostile-lab.js'
 
 const { FRAMES = '1000000', SEED = '1', FRAME, BATCH, MUTANT } = process.env
 const LIES = 300

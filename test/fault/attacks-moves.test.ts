@@ -1,7 +1,7 @@
 /**
- * Attacks 37 to 44: calls that are none, and moves with every part forged, on a running cluster over real TCP, from
- * peers that know the secret. What no attack may change stands in `unharmed`: the others are served, no prototype is
- * touched, the tables are as before, no secret is logged. docs/ATTACKS.md has all numbers.
+ * Attacks 37 to 44 (docs/ATTACKS.md): calls that are none, and moves with every part forged, on a running cluster over
+ * real TCP, from peers that know the secret. What no attack may change stands in `unharmed`: the others are served, no
+ * prototype is touched, the tables are as before, no secret is logged.
  */
 import t, { type Test } from 'tap'
 import type { Limits } from '../../src/base/limits.js'
@@ -271,6 +271,29 @@ t.test('attack 42, 43: a state that is valid and wrong for its kind is refused; 
   }
   t.same(ran, [], 'nothing was attached')
   await lab.unharmed(['burned'])
+})
+
+t.test('attack 27, 54: what looks like code, or like a hook, arrives as the data that it is', async (t) => {
+  const lab = await open(t)
+  const peer = await lab.stranger('a')
+  const trap = 'globalThis.polluted = 1'
+  const item = {
+    ...{ $code: trap, $function: `() => { ${trap} }`, __v: `return ${trap}`, toJSON: trap, valueOf: trap },
+    ...{
+      toString: trap,
+      constructor: { name: 'Function', prototype: { polluted: 1 } },
+      hasOwnProperty: 1,
+      ...thenable,
+    },
+  }
+  const bytes = image({ balance: 1, items: [item] })
+  ran.length = 0
+  await new ForgedMove(peer, lab, bytes, { name: 'code' }).whole()
+  await knows(lab.at('b'), 'code')
+  t.same(await lab.at('b').ref(account, 'code').call.items(), [item])
+  t.notOk('polluted' in globalThis)
+  await lab.at('b').ref(account, 'code').stop()
+  await lab.unharmed(['burned', 'arrivals', 'roads'])
 })
 
 for (const trouble of ['throws', 'hangs', 'loops', 'attach throws', 'attach hangs']) {

@@ -11,7 +11,8 @@ import { genServer } from '../../src/process/gen-server.js'
 import { simulate } from '../../src/testing.js'
 import { tcpTransport } from '../../src/transport/tcp.js'
 import type { Socket } from '../../src/transport/transport.js'
-import { collect, knows, noneUnhandled, SECRET } from '../fixtures/hostile-lab.js'
+import { collect } from '../fixtures/collect.js'
+import { knows, noneUnhandled, SECRET } from '../fixtures/hostile-lab.js'
 import { turns } from '../fixtures/process-lab.js'
 
 const MiB = 1024 * 1024

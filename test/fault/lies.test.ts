@@ -85,27 +85,30 @@ const heard = async (t: Test, liars: readonly HostilePeer[]): Promise<void> => {
   await turns(5)
 }
 
-t.test('acknowledgements, resets, ends and answers of somebody else release and settle nothing', async (t) => {
-  const lab = await HostileLab.open(t, { kinds: [held] })
-  fresh()
-  await lab.at('a').start(held, { name: 'x' })
-  await knows(lab.at('b'), 'x')
-  const ref = lab.at('b').ref(held, 'x')
-  let settled = 0
-  const calls = ['one', 'two', 'three'].map((what) => ref.call.wait(what).finally(() => (settled += 1)))
-  const liars = await everywhere(lab)
-  const origin = originText(identityOf(lab.at('b')))
-  for (const liar of liars) liar.send(...receiptLies('x', origin, entryOf(lab, 'b', 'x', 'held')))
-  await heard(t, liars)
-  t.equal(settled, 0, 'the calls still wait')
-  t.equal(lab.at('b').whereis('x')?.node, 'a')
-  waits.call.open()
-  t.same(await Promise.all(calls), ['true one', 'true two', 'true three'])
-  t.same(await ref.call.taken(), ['one', 'two', 'three'], 'each was run once, in order')
-  t.ok(lab.violations('b').length > 0, 'and it is reported', { seen: [...new Set(lab.violations('b'))] })
-  await lab.at('a').ref(held, 'x').stop()
-  await lab.unharmed()
-})
+t.test(
+  'attack 36: acknowledgements, resets, ends and answers of somebody else release and settle nothing',
+  async (t) => {
+    const lab = await HostileLab.open(t, { kinds: [held] })
+    fresh()
+    await lab.at('a').start(held, { name: 'x' })
+    await knows(lab.at('b'), 'x')
+    const ref = lab.at('b').ref(held, 'x')
+    let settled = 0
+    const calls = ['one', 'two', 'three'].map((what) => ref.call.wait(what).finally(() => (settled += 1)))
+    const liars = await everywhere(lab)
+    const origin = originText(identityOf(lab.at('b')))
+    for (const liar of liars) liar.send(...receiptLies('x', origin, entryOf(lab, 'b', 'x', 'held')))
+    await heard(t, liars)
+    t.equal(settled, 0, 'the calls still wait')
+    t.equal(lab.at('b').whereis('x')?.node, 'a')
+    waits.call.open()
+    t.same(await Promise.all(calls), ['true one', 'true two', 'true three'])
+    t.same(await ref.call.taken(), ['one', 'two', 'three'], 'each was run once, in order')
+    t.ok(lab.violations('b').length > 0, 'and it is reported', { seen: [...new Set(lab.violations('b'))] })
+    await lab.at('a').ref(held, 'x').stop()
+    await lab.unharmed()
+  },
+)
 
 t.test('attack 36: an answer is acknowledged only by whom it is for', async (t) => {
   const lab = await HostileLab.open(t, { kinds: [held] })
@@ -140,7 +143,7 @@ t.test('attack 36: an answer to what was not asked, or that is garbage, changes 
   await lab.unharmed()
 })
 
-t.test('a message in the name of another node is not taken, and does not move its cursor', async (t) => {
+t.test('attack 36: a message in the name of another node is not taken, and does not move its cursor', async (t) => {
   const lab = await HostileLab.open(t)
   const liar = await lab.liar('a')
   const { epoch: line } = lab.at('a').whereis('on a')!

@@ -1,6 +1,6 @@
 /**
- * Attacks on the link layer (docs/ATTACKS.md 1 to 8, 15, 17, 18, 20, 33, 37) over real TCP. "Closed" means that socket
- * only: in each test the node answers a link of its own cluster afterwards.
+ * Attacks on the link layer over real TCP: 1 to 8, 15, 17, 18, 20, 33, 37 of docs/ATTACKS.md. "Closed" means that
+ * socket only: in each test the node answers a link of its own cluster afterwards.
  */
 import net from 'node:net'
 import t, { type Test } from 'tap'
@@ -71,7 +71,8 @@ const serves = async (t: Test, { address }: Node, secret?: string): Promise<void
   const before = performance.now()
   const link = await probe.connect(address)
   t.ok(link.up, 'the node serves on')
-  t.ok(performance.now() - before < 250, 'quickly')
+  // Well within the 3 s of a handshake: the machine may be busy. The socket siege measures it.
+  t.ok(performance.now() - before < 1_500, 'without waiting for the others')
   await probe.close('probed')
 }
 
