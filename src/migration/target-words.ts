@@ -45,6 +45,7 @@ export const activatedOf = (
   attempt,
   epoch,
   line: prepare.line,
-  pauseUs: Math.round(pauseMs * 1_000),
+  // Its source may say anything of the time since its freeze.
+  pauseUs: Math.min(Number.MAX_SAFE_INTEGER, Math.round(pauseMs * 1_000)),
   bytes,
 })

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { SeededRandom } from '../../src/base/random.js'
 import { checksum } from '../../src/migration/snapshot.js'
+import type { MobilityNode } from '../../src/node/node.js'
 import { simulate } from '../../src/testing.js'
 import type { Entry, Message } from '../../src/wire/messages.js'
 import { Liar } from '../fixtures/fuzz-liar.js'
@@ -28,6 +29,19 @@ const cluster = async (seed: string) => {
     for (const liar of links.values()) liar.end()
   }
   return { world, liar: (to: string) => links.get(to) as Liar, end }
+}
+
+/** All of a process but its COMMIT. @returns which attempt */
+const bringTo = (liar: Liar, to: MobilityNode, name: string, epoch: number) => {
+  const bytes = snapshotOf({ handed: { count: 1, notes: [] } })
+  const attempt = { epoch, counter: 1 }
+  liar.say({
+    ...{ type: 'PREPARE', name, attempt, toIncarnation: to.incarnation, kind: 'counter', version: 1, line: epoch },
+    ...{ holder: '', holderIncarnation: 0, transfer: 1, totalBytes: bytes.length, delegations: [] },
+  } as Message)
+  liar.say({ type: 'CHUNK', transfer: 1, index: 0, bytes })
+  liar.say({ type: 'CHUNK_END', transfer: 1, chunks: 1, crc: checksum(bytes) })
+  return { name, attempt }
 }
 
 /** Each name has another home. */
@@ -120,17 +134,7 @@ t.test('G10: a copy from a node that had been taken for dead is listed when that
   const transport = world.network.host('z')
   const who = { cluster: 'third', node: 'z', incarnation: 7, joining: false, secret: SECRET, hello: {} }
   const dial = (label: string) => Liar.open(world, transport, 'f', who, new SeededRandom(label), () => {})
-  const bytes = snapshotOf({ handed: { count: 1, notes: [] } })
-  const epoch = world.clock.wall()
-  const bring = (liar: Liar, name: string): void => {
-    const attempt = { epoch, counter: 1 }
-    liar.say({
-      ...{ type: 'PREPARE', name, attempt, toIncarnation: f.incarnation, kind: 'counter', version: 1, line: epoch },
-      ...{ holder: '', holderIncarnation: 0, transfer: 1, totalBytes: bytes.length, delegations: [] },
-    } as Message)
-    liar.say({ type: 'CHUNK', transfer: 1, index: 0, bytes })
-    liar.say({ type: 'CHUNK_END', transfer: 1, chunks: 1, crc: checksum(bytes) })
-  }
+  const bring = (liar: Liar, name: string): void => void bringTo(liar, f, name, world.clock.wall())
   const first = await dial('first')
   bring(first, 'one')
   await world.advance(500)
@@ -153,5 +157,24 @@ t.test('G10: a copy from a node that had been taken for dead is listed when that
   )
   for (const name of ['one', 'two']) t.ok(f.decide(name, 'discard'))
   t.equal(f.stats().arrivals, 0)
+  await world.close()
+})
+
+t.test('attack 31, 39: a source that says that it was frozen for 285 years is answered all the same', async (t) => {
+  const world = simulate({ seed: 'frozen for long' })
+  const f = await world.node('f', { kinds: [counter], secret: SECRET })
+  const who = { cluster: 'third', node: 'z', incarnation: 7, joining: false, secret: SECRET, hello: {} }
+  const heard: Message[] = []
+  const hear = (message: Message): void => void heard.push(message)
+  const z = await Liar.open(world, world.network.host('z'), 'f', who, new SeededRandom('frozen'), hear)
+  const key = bringTo(z, f, 'old', world.clock.wall())
+  await world.advance(50)
+  z.say({ type: 'COMMIT', ...key, toIncarnation: f.incarnation, frozenUs: Number.MAX_SAFE_INTEGER })
+  // It repeats its answer, by a timer, until it is heard.
+  await world.advance(3_000)
+  const answers = heard.filter(({ type }) => type === 'ACTIVATED')
+  t.ok(answers.length > 1, 'again and again')
+  t.match(answers[0], { name: 'old' })
+  t.equal(await world.run(f.ref(counter, 'old').call.get()), 1)
   await world.close()
 })
