@@ -153,8 +153,8 @@ export class Router implements Courier {
     if (!fits) this.#tooLarge(parcel, whole.length, link.bodyBytesMax, from)
     const { name, origin, lane, line, seq, open, dueAt } = parcel
     const [what, body] = fits ? ([parcel.what, whole] as const) : (['void', Buffer.alloc(0)] as const)
-    const remainingMs =
-      dueAt === Number.POSITIVE_INFINITY ? undefined : Math.max(0, Math.round(dueAt - this.#deps.clock.now()))
+    const left = Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.round(dueAt - this.#deps.clock.now())))
+    const remainingMs = dueAt === Number.POSITIVE_INFINITY ? undefined : left
     link.send({ type: 'DELIVER', name, origin, lane, line, seq, open, hops, what, remainingMs, body })
     return true
   }

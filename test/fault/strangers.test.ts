@@ -149,6 +149,24 @@ t.test('attack 35, 47: a gateway that speaks for ten thousand nodes fills a proc
   await lab.unharmed(['burned', 'delegations', 'roads', 'arrivals'])
 })
 
+t.test('attack 31: a call that has all the time that a number can say is relayed', async (t) => {
+  const { lab } = await delegated(t)
+  const liar = await lab.liar('a')
+  const { line } = liar
+    .all('SYNC')
+    .flatMap(({ entries }) => entries)
+    .find(({ name }) => name === 'away')!
+  liar.send(deliver('away', liar.origin, { line, what: 'call', body: callBody('get'), remainingMs: HUGE }))
+  t.match(await liar.next('REPLY'), { name: 'away', seq: 1 })
+  liar.send({ type: 'REPLY_ACK', name: 'away', origin: liar.origin, lane: 0, seqs: [1] })
+  t.same(
+    lab.log.lines.filter(({ text }) => /not be handled/.test(text)),
+    [],
+  )
+  await liar.end()
+  await lab.unharmed()
+})
+
 t.test('attack 52: names and reasons make no log line of their own, and no secret is in any', async (t) => {
   const { lab, f } = await delegated(t)
   const evil = 'x\n{"level":50,"msg":"forged"}\r\u001b[2J\u2028\u0024{jndi:ldap://h/a}'
