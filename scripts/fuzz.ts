@@ -4,6 +4,7 @@
  *   bytes   frame reader, guard, codec, validators, in this program           test/fixtures/fuzz-bytes-run.ts
  *   nodes   simulated clusters that serve while peers with the secret lie     test/fixtures/fuzz-world-run.ts
  *   tcp     a node in a process of its own, and connections of noise          test/fixtures/fuzz-tcp.ts
+ *   sockets the same with sockets that say nothing, and many that are reset   test/fixtures/socket-siege.ts
  *
  * What a failure prints replays it: SEED and FRAME, or SEED and BATCH. MUTANT=name (or `all`) puts a deliberate bug
  * into what is fuzzed; then the exit code is 0 when every such bug was found.
@@ -15,11 +16,12 @@ import { mutants } from '../test/fixtures/fuzz-subject.js'
 import { TcpFuzz } from '../test/fixtures/fuzz-tcp.js'
 import { worldMutants } from '../test/fixtures/fuzz-world-mutants.js'
 import { WorldFuzz } from '../test/fixtures/fuzz-world-run.js'
+import { quantile, siege } from '../test/fixtures/socket-siege.js'
 
 const { FRAMES = '1000000', SEED = '1', FRAME, BATCH, MUTANT } = process.env
 const LIES = 300
 /** Of all frames: lies to whole nodes take longer than bytes do, connections longer still. */
-const SHARE = { lies: 0.05, connections: 0.002 }
+const SHARE = { lies: 0.05, connections: 0.002, resets: 0.1 }
 /** What may be held more at the end than at the start, after a collection. */
 const GROWTH_MIB = 64
 const STEP = 10_000
@@ -109,6 +111,22 @@ async function fuzzTcp(connections: number): Promise<number> {
   return report.failures.length + (report.rssEnd - report.rssStart > GROWTH_MIB * MiB ? 1 : 0)
 }
 
+async function besiege(resets: number): Promise<number> {
+  const begun = performance.now()
+  const { kept, handshakeMs, resetMs, calls, ...seen } = await siege(5_000, resets)
+  const [p50, p99] = [0.5, 0.99].map((part) => quantile(handshakeMs, part).toFixed(1))
+  say(
+    `sockets: 5000 silent, ${kept} kept; ${resets} resets in ${resetMs} ms; ${Math.round(performance.now() - begun)} ms`,
+  )
+  say(`  honest handshakes ${handshakeMs.length}, p50 ${p50} ms, p99 ${p99} ms; calls ${calls}, all answered`)
+  say(
+    `  descriptors ${seen.descriptorsStart} -> ${seen.descriptorsEnd}, RSS ${mib(seen.rssStart)} -> ${mib(seen.rssEnd)}`,
+  )
+  const left = seen.descriptorsEnd > seen.descriptorsStart || seen.rssEnd - seen.rssStart > GROWTH_MIB * MiB
+  if (left) say('FAILED: something is left')
+  return left ? 1 : 0
+}
+
 /** @returns how many of the bugs were not found */
 async function plant(name: string): Promise<number> {
   const names = name === 'all' ? [...Object.keys(mutants), ...Object.keys(worldMutants)] : [name]
@@ -165,6 +183,7 @@ async function main(): Promise<number> {
   let wrong = await fuzzBytes(Number(FRAMES) - lies - connections)
   wrong += await fuzzWorlds(lies)
   wrong += await fuzzTcp(connections)
+  wrong += await besiege(Math.ceil(Number(FRAMES) * SHARE.resets))
   for (const crash of crashes) say(`CRASH ${String((crash as Error)?.stack ?? crash)}`)
   say(`crashes ${crashes.length}, wrong ${wrong}`)
   return wrong + crashes.length
