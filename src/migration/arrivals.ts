@@ -130,8 +130,10 @@ export class Arrivals {
       return true
     }
     const entry = this.#context.directory.lookup(name)
-    // It was committed, and has gone on since: S was taken for dead, and must not run it again.
-    if (entry !== undefined && entry.epoch > attempt.epoch && entry.node !== link.peer.node) {
+    // It was committed, and has gone on since: S was taken for dead, and must not run it again. Not when it was burned:
+    // then the newer epoch is that of the claim for a process from outside, which was given back.
+    const burned = this.#admission.isBurned(link.peer, name, attempt)
+    if (!burned && entry !== undefined && entry.epoch > attempt.epoch && entry.node !== link.peer.node) {
       link.send({ type: 'ABORTED', name, attempt, by: 'destination', verdict: 'taken' })
       return true
     }
