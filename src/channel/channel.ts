@@ -222,6 +222,8 @@ export class Channel {
     if (receipt.type === 'ack') this.#step({ type: 'ack', line: receipt.line, next: receipt.next })
     else if (receipt.type === 'reset') this.#step({ type: 'reset', line: receipt.line })
     else if (receipt.next === 0) this.#step({ type: 'dead' }, receipt.reason)
+    // About a life before the line that this channel is on: it says nothing of what was sent since (G9).
+    else if (receipt.epoch < (this.#state.line ?? 0)) return
     else this.#step({ type: 'gone', next: receipt.next }, receipt.reason)
     this.#refill(true)
   }
