@@ -65,7 +65,8 @@ export class Router implements Courier {
 
   route(name: string): Route {
     const process = this.#deps.table.get(name)
-    if (process !== undefined) {
+    // What is inert here runs elsewhere, and its move may yet be given up.
+    if (process !== undefined && process.phase !== 'inert') {
       const { line, epoch } = process
       return { type: 'there', line, epoch, path: `here ${epoch}` }
     }
@@ -124,7 +125,7 @@ export class Router implements Courier {
   dispatch(parcel: Parcel, from: Link | undefined): boolean {
     const { inbox } = this.#deps.parts()
     const process = this.#deps.table.get(parcel.name)
-    if (process !== undefined) {
+    if (process !== undefined && (from !== undefined || process.phase !== 'inert')) {
       inbox.take(process, parcel)
       return true
     }

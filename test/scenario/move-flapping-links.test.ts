@@ -1,0 +1,36 @@
+/** What a flapping link makes of moves. Found by the soak: calls ended with time-outs, and moves in doubt. */
+import t from 'tap'
+import { OddStage } from '../fixtures/odd-stage.js'
+
+t.test('G9: who holds an inert copy of a move that was given up still reaches the process', async (t) => {
+  const stage = await OddStage.open('own calls past an inert copy', ['a', 'b', 'c'])
+  await stage.start()
+  // b hears nothing of the end of the move; a has it from the holder.
+  const hears = [stage.points.lose('PREPARED', 'b', 'a'), stage.points.lose('ABORT', 'a', 'b')]
+  t.equal(await stage.run(stage.move('b', 500)), 'ERR_MOVE_TIMEOUT')
+  t.equal(stage.node('b').stats().arrivals, 1, 'b holds the copy')
+  t.equal(await stage.within(50, stage.ref('b').call.add()), 1)
+  for (const again of hears) again()
+  await stage.world.close()
+})
+
+t.test('G3, G9: calls of the destination itself, before, in and after the move, are run once', async (t) => {
+  const stage = await OddStage.open('own calls and a move', ['a', 'b', 'c'])
+  await stage.start()
+  const answers: unknown[] = []
+  const moving = stage.move('b')
+  for (let call = 1; call <= 30; call += 1) {
+    void stage
+      .ref('b')
+      .call.add()
+      .then((answer) => answers.push(answer))
+    await stage.world.advance(1)
+  }
+  t.equal(await stage.run(moving), 'ok')
+  await stage.world.advance(100)
+  t.same(
+    answers,
+    Array.from({ length: 30 }, (_, index) => index + 1),
+  )
+  await stage.world.close()
+})
