@@ -167,6 +167,13 @@ export class Arrival {
     if (sameIdentity(identity, this.holder)) this.step({ type: 'holderDead', death })
   }
 
+  /** What waits for a word of the other side is said again. */
+  linkUp(peer: Identity): void {
+    const waits = this.phase === 'activated' || (this.phase === 'prepared' && this.#state.sourceDead === undefined)
+    if ((waits && this.mayRetire(peer)) || (this.phase === 'taking' && sameIdentity(peer, this.holder)))
+      this.step({ type: 'tick' })
+  }
+
   /** Of S's cluster; without a third member its name is ''. */
   get holder(): Identity {
     return { cluster: this.from.cluster, node: this.prepare.holder, incarnation: this.prepare.holderIncarnation }

@@ -5,7 +5,7 @@
  *   BEGIN, ABORT, TAKE -> Holders                                       LOCATED, WHERE -> Delegations
  */
 import { fail, type MobilityError } from '../base/errors.js'
-import type { Identity } from '../base/ids.js'
+import { type Identity, sameIdentity } from '../base/ids.js'
 import type { Link } from '../link/link.js'
 import type { Destination } from '../process/destination.js'
 import type { MoveOptions, MoveResult } from '../process/directives.js'
@@ -259,6 +259,12 @@ export class Coordinator {
 
   linkUp(link: Link): void {
     this.#flushing.linkUp(link)
+    const { peer } = link
+    const isPeer = (identity: Identity | undefined): boolean => identity !== undefined && sameIdentity(identity, peer)
+    // What was said while it was down is lost: it is said again now, not when its next turn comes (G10).
+    for (const departure of [...this.#departures.values()])
+      if (isPeer(departure.destination) || isPeer(departure.holder)) departure.step({ type: 'tick' })
+    for (const arrival of this.#arrivals.all()) arrival.linkUp(peer)
     if (!link.peer.member) this.gateways.linkUp(link)
   }
 

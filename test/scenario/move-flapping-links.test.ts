@@ -34,3 +34,32 @@ t.test('G3, G9: calls of the destination itself, before, in and after the move, 
   )
   await stage.world.close()
 })
+
+for (const frame of ['COMMIT', 'ACTIVATED', 'PREPARED'] as const) {
+  t.test(`G10: ${frame} is lost with its link, and said again as soon as there is a new one`, async (t) => {
+    const stage = await OddStage.open(`again ${frame}`, ['a', 'b', 'c'])
+    await stage.start()
+    const [from, to] = frame === 'COMMIT' ? ['a', 'b'] : ['b', 'a']
+    const lost = stage.points.arm({
+      frame,
+      from: from as string,
+      to: to as string,
+      keep: false,
+      sever: true,
+      before: () => stage.world.cut('a', 'b'),
+    })
+    const moving = stage.move('b')
+    await stage.run(lost)
+    const began = stage.world.clock.now()
+    const up = stage.node('a').once('linkup', ({ peer }) => peer === 'b')
+    await stage.run(up)
+    t.ok(stage.world.clock.now() - began < 170, 'the link is up before the timers are due')
+    const outcome = await stage.within(20, moving)
+    // Before PREPARED came a broken link means to begin anew.
+    t.equal(outcome, frame === 'PREPARED' ? 'ERR_LINK_LOST' : 'ok')
+    await stage.world.advance(20)
+    t.equal(stage.node('b').stats().arrivals, 0)
+    t.equal(await stage.within(50, stage.ref('b').call.add()), 1)
+    await stage.world.close()
+  })
+}
