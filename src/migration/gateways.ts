@@ -23,6 +23,8 @@ interface Through {
   readonly home: boolean
   readonly letGo: () => void
   usedAt: number
+  /** When something came back. */
+  heardAt: number
   /** It was asked where it is, and has not been heard since. */
   asked: boolean
 }
@@ -157,6 +159,12 @@ export class Gateways {
     if (through !== undefined) through.usedAt = this.#context.clock.now()
   }
 
+  /** Something of it came back. */
+  heard(name: string): void {
+    const through = this.#through.get(name)
+    if (through !== undefined) through.heardAt = this.#context.clock.now()
+  }
+
   #goThrough(name: string, to: Pick<Through, 'cluster' | 'address' | 'home'>): void {
     const before = this.#through.get(name)
     if (before !== undefined && addressText(before.address) === addressText(to.address)) {
@@ -164,7 +172,8 @@ export class Gateways {
       return
     }
     const letGo = this.#context.roads.keep(to.address)
-    this.#through.set(name, { ...to, letGo, usedAt: this.#context.clock.now(), asked: false })
+    const now = this.#context.clock.now()
+    this.#through.set(name, { ...to, letGo, usedAt: now, heardAt: now, asked: false })
     before?.letGo()
   }
 
@@ -198,9 +207,12 @@ export class Gateways {
 
   /** Those that are not the home's and that nobody uses are let go: this cluster forgets the name. */
   sweep(): void {
-    const before = this.#context.clock.now() - this.#context.limits.delegationIdleMs
+    const { clock, limits } = this.#context
+    const before = clock.now() - limits.delegationIdleMs
     for (const [name, through] of this.#through) {
       const entry = this.#context.directory.lookup(name)
+      // G3: a gateway that was taken for dead may be back, and have asked for the name last: it hears the answers now.
+      if (through.usedAt - through.heardAt > limits.resendMsMax) through.asked = true
       if (through.asked && entry?.via !== undefined) this.#ask(name, entry.via, entry.epoch)
       if (through.home || through.usedAt > before) continue
       this.stop(name)

@@ -325,6 +325,7 @@ export class Router implements Courier {
       if (!early && entry !== undefined) this.#violation(link, `${message.type} for what it does not run`, message.name)
       return
     }
+    if (entry?.via !== undefined) this.#deps.parts().coordinator.gateways.heard(message.name)
     if (!this.isOwn(origin)) {
       this.#deps.directory.flush()
       const back = this.#back.to(origin, message.name)

@@ -253,3 +253,26 @@ t.test(
     await lab.close()
   },
 )
+
+t.test(
+  'out2: G3 G12: a gateway is taken for dead, comes back, asks for the name last, and is started anew',
+  async (t) => {
+    const lab = await MoveLab.open('out2', { seed: 'two gateways' })
+    lab.move()
+    await lab.world.advance(1_000)
+    t.equal(lab.moved?.error, undefined)
+    lab.world.pause('a')
+    await lab.world.advance(15_000)
+    t.equal(lab.world.at('c').whereis('x')?.node, 'c', 'it has taken its place')
+    lab.world.resume('a')
+    await lab.world.advance(15_000)
+    lab.crash('a')
+    await lab.restart('a')
+    await lab.world.advance(15_000)
+    for (const name of ['a', 'c']) await lab.world.run(lab.ref(name).call.add(`late ${name}`, 1))
+    const taken = await lab.world.run(lab.ref('c').call.taken())
+    t.same([taken['late a'], taken['late c']], [[1], [1]])
+    t.equal(lab.world.at('a').whereis('x')?.node, 'c')
+    await lab.close()
+  },
+)
