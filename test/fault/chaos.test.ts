@@ -11,8 +11,9 @@ t.setTimeout(240_000)
 
 /** The frames around the one commit point, and those that only a death brings. */
 const SELECTED: readonly RegExp[] = [
-  /: (kill|killSent|pause) [SDH] at (PREPARED|COMMIT|ACTIVATED) /,
-  /: (rst|fin) inside at (PREPARE|COMMIT|ACTIVATED) /,
+  /: (kill|killSent|pause) [SDH] at COMMIT /,
+  /: (kill|killSent) [SD] at (PREPARED|ACTIVATED) /,
+  /: (rst|fin) inside at COMMIT /,
   /: kill [DH] at (TAKE|TAKE_OVER|WHERE) /,
   /: stop D at COMMIT /,
   /inside: freeze S at COMMIT /,
