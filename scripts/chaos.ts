@@ -62,13 +62,14 @@ const print = (rows: readonly Row[], seconds: number): number => {
   }
   const wrong = rows.filter(({ faults }) => faults.length > 0)
   for (const { title, faults } of wrong) console.log(`\n${title}\n  ${faults.join('\n  ')}`)
-  const again = rows.reduce((total, row) => total + row.again, 0)
+  const repeated = rows.filter(({ again }) => again.length > 0)
+  for (const { title, again } of repeated) console.log(`\ndone again: ${title}\n  ${again.join('\n  ')}`)
   const ran = rows.filter(({ result }) => result !== undefined)
   const [lost, doubled, reordered] = (['lost', 'doubled', 'reordered'] as const).map((of) => sum(ran, of))
   const messages = sum(ran, 'handled')
   console.log(
     `\n${ran.length} runs, ${messages} messages; lost ${lost}, doubled ${doubled}, reordered ${reordered}; ` +
-      `not as promised ${wrong.length}; done again ${again}; ${seconds} s`,
+      `not as promised ${wrong.length}; done again ${repeated.length}; ${seconds} s`,
   )
   return wrong.length
 }
