@@ -4,8 +4,9 @@ BIN := node_modules/.bin
 STAMP := node_modules/.installed
 FILES ?=
 ARGS ?=
+MINUTES ?= 1
 
-.PHONY: help install build demo test check lint format tidy docs bench clean
+.PHONY: help install build demo test check lint format tidy docs bench model simulate chaos fuzz soak clean
 
 help: ## this list
 	@grep -hE "^[a-z]+:.*## " $(MAKEFILE_LIST) | sed -E "s/:[^#]*## /\t/" | expand -t 10
@@ -41,6 +42,23 @@ docs: install ## the public API and the pages of docs/ to docs/api/
 
 bench: build ## the benchmarks
 	node dist/scripts/bench/main.js $(ARGS)
+
+# What these read beside the words in the middle column stands at the head of their scripts.
+
+model: build ## every state that the shipped machines can come to, and broken variants that must be found
+	node --max-old-space-size=8192 dist/scripts/model.js $(ARGS)
+
+simulate: build ## SEEDS=1000 FROM=1 | SEED=123 | PLAN=file | MUTANT=name: random histories of simulated clusters
+	node dist/scripts/simulate.js
+
+chaos: build ## RUNS=1 ONLY=COMMIT MUTANT=lose: real programs, killed and stopped at every step of a move
+	node dist/scripts/chaos.js
+
+fuzz: build ## FRAMES=1000000 SEED=1 MUTANT=all: hostile and mutated bytes, and peers that lie
+	node dist/scripts/fuzz.js
+
+soak: build ## MINUTES=1: does anything grow? Moves, calls, cut links over real TCP
+	node dist/scripts/soak.js --minutes $(MINUTES)
 
 clean: ## what was built
 	rm -rf dist docs/api .tap coverage

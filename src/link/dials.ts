@@ -6,6 +6,7 @@
  *                ^                 '--gave way to the peer's own dial--> wait for that one --up--> that link
  *                '----------------------------- it broke off -------------'
  */
+import { setMaxListeners } from 'node:events'
 import { fail, isMobilityError, type MobilityError, reasonOf } from '../base/errors.js'
 import { type Address, addressText } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
@@ -53,6 +54,8 @@ export class Dials {
 
   constructor(deps: DialsDeps) {
     this.#deps = deps
+    // Each dial under way listens: as many as there are addresses, which is no leak.
+    setMaxListeners(0, this.#closed.signal)
   }
 
   async connect(address: Address, joining: boolean, timeoutMs: number | undefined): Promise<Link> {
