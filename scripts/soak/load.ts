@@ -36,6 +36,8 @@ export class Load {
   readonly #once: boolean
   readonly #moved: (node: MobilityNode) => void
   #targets = [...MEMBERS]
+  /** Why the last move failed, for one that never ends. */
+  readonly #lastBroken = new Map<string, string>()
   readonly #headedFor = new Map<string, number>()
   #guestNumber = 0
   /** While the guest is away. */
@@ -72,7 +74,7 @@ export class Load {
   workers(cutMs: number): Array<readonly [name: string, step: Step, pauseMs: number]> {
     const works: Array<readonly [string, Step, number]> = []
     for (const name of INSIDE) works.push([`mover of ${name}`, () => this.#move(name), 0])
-    for (const name of OUTSIDE) works.push([`traveller ${name}`, () => this.#travel(name), 5])
+    for (const name of OUTSIDE) works.push([`traveller ${name}`, (at) => this.#travel(name, at), 5])
     for (const node of MEMBERS) {
       for (const number of [1, 2]) {
         const client = `${node}${number}`
@@ -122,13 +124,16 @@ export class Load {
   }
 
   /** There and back, so that it is at home when all rest. */
-  async #travel(name: string): Promise<void> {
+  async #travel(name: string, at: (what: string) => void): Promise<void> {
     const ref = this.nodes.at(pick(MEMBERS)).ref(ledger, name)
     const z = this.nodes.at('z')
+    const tell = (way: string): void => at(`${way}, after ${this.#lastBroken.get('outside') ?? 'none'}`)
     const there = () => this.#moving('outside', z, () => ref.sendMe(place(z)))
-    while (!(await there())) await sleep(5)
+    tell('to z')
+    while (!(await there())) tell('to z again')
     const back = () => this.#moving('outside', z, () => ref.sendMe(place(this.nodes.at(pick(MEMBERS)))))
-    while (!(await back())) await sleep(5)
+    tell('home')
+    while (!(await back())) tell('home again')
   }
 
   async #moving(
@@ -143,6 +148,8 @@ export class Load {
     } catch (error) {
       if (!BROKEN.includes(codeOf(error))) throw error
       this.books.count(`moves ${where} that a cut stopped`)
+      this.#lastBroken.set(where, String(error))
+      await sleep(5)
       return false
     }
   }

@@ -71,7 +71,9 @@ export class Holders {
     const entry = this.#context.directory.lookup(name)
     const begun = known !== undefined && sameIdentity(known.source, link.peer)
     if (!begun && (entry === undefined || !isOwner(link, entry, attempt))) {
-      notItsOwn(this.#context, link, message)
+      // Late: the life that it was about has ended, or has gone on since.
+      const over = entry !== undefined && (entry.epoch > attempt.epoch || entry.status === 'ended')
+      if (!over) notItsOwn(this.#context, link, message)
       return undefined
     }
     const { state, answer } = stepHolder(known?.state, { type: 'abort', attempt })

@@ -52,3 +52,23 @@ t.test('G2: a source that has not heard yet blames nobody who tells it that its 
   t.same(blamed, [])
   await stage.world.close()
 })
+
+t.test('G6: a word on a move that was given up comes after the end of the process: nobody is blamed', async (t) => {
+  const stage = await OddStage.open('a late abort', ['a', 'b', 'c'])
+  const blamed: EventOf<'violation'>[] = []
+  for (const name of ['a', 'b', 'c']) stage.node(name).on('violation', (event) => void blamed.push(event))
+  const x = await stage.start()
+  const deaf = [stage.points.lose('PREPARED', 'b', 'a'), stage.points.lose('ABORT', 'a', 'b')]
+  t.equal(await stage.run(stage.move('b', 500)), 'ERR_MOVE_TIMEOUT')
+  // a answers each PREPARED that b repeats; its answers, and the news of the end between them, take long.
+  stage.world.network.shape('a', 'b', { latencyMs: 2_000 })
+  const first = stage.points.arm({ frame: 'PREPARED', from: 'b', to: 'a' })
+  for (const again of deaf) again()
+  await stage.run(first)
+  await stage.run(x.stop())
+  await stage.run(stage.points.arm({ frame: 'PREPARED', from: 'b', to: 'a' }))
+  await stage.world.advance(20_000)
+  t.equal(stage.node('b').stats().arrivals, 0)
+  t.same(blamed, [])
+  await stage.world.close()
+})
