@@ -32,7 +32,7 @@ const codeOf = (error: unknown): string => (isMobilityError(error) ? error.code 
 export class Load {
   readonly books = new Books()
   readonly nodes = new Nodes((text) => this.books.trouble(text))
-  /** Every fourth brief process has a name that comes only once. */
+  /** Every fortieth brief process has a name that comes only once. */
   readonly #once: boolean
   readonly #moved: (node: MobilityNode) => void
   #targets = [...MEMBERS]
@@ -156,7 +156,7 @@ export class Load {
 
   /** Starts, casts, is watched from another node, maybe moves there, ends; its end is seen once (G8). */
   async #brief(worker: number, turn: number, at: (what: string) => void): Promise<void> {
-    const name = this.#once && turn % 4 === 0 ? `once:${worker}:${turn}` : `brief:${worker}:${turn % POOL}`
+    const name = this.#once && turn % 40 === 0 ? `once:${worker}:${turn}` : `brief:${worker}:${turn % POOL}`
     const [home, far] = [this.nodes.at(pick(MEMBERS)), this.nodes.at(pick(MEMBERS))]
     at(`starts ${name} on ${home.name}`)
     const ref = await home.start(brief, { name, args: [] })
