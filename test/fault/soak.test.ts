@@ -24,6 +24,7 @@ const sound = soak('5')
 const leaks = [
   ['timer', soak('2', 'timer'), /open Timeout: \d+, at the start \d+/],
   ['socket', soak('2', 'socket'), /open TCPSocketWrap: \d+, at the start \d+/],
+  ['heap', soak('5', 'heap'), /the heap grew by [\d.]+ MiB in the last three quarters/],
   ['lost', soak('2', 'lost'), /of \d+ casts of a1 \d+ came/],
 ] as const
 
