@@ -20,6 +20,8 @@ import { type Column, grown, HEAP_GROWTH_MIB, leftBehind, tableOf } from './soak
 const CUT_MS = 25
 /** From here on channels must be forgotten, too (60 s idle and a sweep every 10 s), and names come only once. */
 const LONG_S = 300
+/** From here on the heap is compared after what is kept for some seconds is forgotten, whatever the pace was. */
+const SETTLED_S = 60
 const SETTLE_SHORT_MS = 20_000
 const SETTLE_LONG_MS = 95_000
 /** Names in use at a time, by lanes and nodes. */
@@ -77,7 +79,8 @@ class Soak {
     await this.#crew.end()
     if (leak === 'lost') this.#load.books.cast('in:1', 'a1')
     await this.#load.audit()
-    const left = await this.#settle()
+    const long = seconds >= LONG_S
+    const left = await (long ? this.#settle(SETTLE_LONG_MS) : this.#settle(SETTLE_SHORT_MS, CHANNELS_MAX))
     await this.#measure('end')
     this.#delay.stop()
     for (const name of [...this.#load.nodes.all.keys()]) await this.#load.nodes.close(name)
@@ -89,6 +92,8 @@ class Soak {
     this.#crew.resume()
     await sleep(seconds * 1_000)
     await this.#crew.rest()
+    const compared = title === '25 %' || title === '100 %'
+    if (compared && this.#options.seconds >= SETTLED_S) await this.#settle(SETTLE_SHORT_MS, CHANNELS_MAX)
     await this.#measure(title)
     if (!process.stdout.isTTY || this.#options.seconds >= 60) console.log(`${title}: ${this.#line()}`)
   }
@@ -108,14 +113,13 @@ class Soak {
   }
 
   /** What is forgotten with time is waited for. @returns what is still there after that */
-  async #settle(): Promise<string[]> {
-    const long = this.#options.seconds >= LONG_S
-    const until = performance.now() + (long ? SETTLE_LONG_MS : SETTLE_SHORT_MS)
+  async #settle(ms: number, channelsMax?: number): Promise<string[]> {
+    const until = performance.now() + ms
     const start = this.#columns[0]?.figures ?? {}
     for (;;) {
       // The sleeping look itself is a timer.
       await sleep(250)
-      const left = leftBehind(start, sizes(this.#load.nodes.all.values()), long ? undefined : CHANNELS_MAX)
+      const left = leftBehind(start, sizes(this.#load.nodes.all.values()), channelsMax)
       if (left.length === 0 || performance.now() > until) return left
     }
   }
