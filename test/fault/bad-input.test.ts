@@ -77,13 +77,20 @@ t.test('an unknown kind: at the start, and at the destination of a move', async 
   await refuses(t, ref.sendMe('b'), 'ERR_KIND_UNKNOWN', { says: /Add it to the `kinds`/, after: ref, count: 5 })
 })
 
-t.test('a version that cannot be read: newer than the destination, and older without a way up', async (t) => {
-  const { a, ref } = await pair(t, { kinds: [newer] })
-  await refuses(t, ref.sendMe('b'), 'ERR_VERSION', { says: /Deploy the newer code there first/, after: ref, count: 5 })
-  const c = await node(t, 'c', { cluster: 'c', join: [a.address], kinds: [newer] })
-  const up = await c.start(newer, { name: 'cart:2', args: [7] })
-  await refuses(t, up.sendMe('a'), 'ERR_VERSION', { after: up as never, count: 7 })
-})
+t.test(
+  'attack 43: a version that cannot be read: newer than the destination, and older without a way up',
+  async (t) => {
+    const { a, ref } = await pair(t, { kinds: [newer] })
+    await refuses(t, ref.sendMe('b'), 'ERR_VERSION', {
+      says: /Deploy the newer code there first/,
+      after: ref,
+      count: 5,
+    })
+    const c = await node(t, 'c', { cluster: 'c', join: [a.address], kinds: [newer] })
+    const up = await c.start(newer, { name: 'cart:2', args: [7] })
+    await refuses(t, up.sendMe('a'), 'ERR_VERSION', { after: up as never, count: 7 })
+  },
+)
 
 t.test('a state that cannot travel: the path says where', async (t) => {
   const { ref } = await pair(t)

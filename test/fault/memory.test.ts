@@ -39,7 +39,7 @@ const siege = async (
   t.ok(ends.length >= times && before < ends.length + before, 'and each is reported')
 }
 
-t.test('a peer without the secret, and one with another', async (t) => {
+t.test('attack 15: a peer without the secret, and one with another', async (t) => {
   const lab = await HostileLab.open(t)
   const knock = async (secret?: string): Promise<HostilePeer> => {
     const who = { cluster: 'c', node: 'm', joining: true, ...(secret === undefined ? {} : { secret }) }
@@ -53,7 +53,7 @@ t.test('a peer without the secret, and one with another', async (t) => {
   await lab.unharmed()
 })
 
-t.test('garbage, a length of 4 GiB and bombs before the handshake', async (t) => {
+t.test('attack 5, 22, 24: garbage, a length of 4 GiB and bombs before the handshake', async (t) => {
   const lab = await HostileLab.open(t)
   const say = async (bytes: Buffer): Promise<HostilePeer> => {
     const peer = new HostilePeer(lab.at('a').address, { cluster: 'c', node: 'm', joining: true })
@@ -70,7 +70,7 @@ t.test('garbage, a length of 4 GiB and bombs before the handshake', async (t) =>
   await lab.unharmed()
 })
 
-t.test('the same from a peer with the secret', async (t) => {
+t.test('attack 5, 23, 24, 25, 26: the same from a peer with the secret', async (t) => {
   const lab = await HostileLab.open(t)
   const say = async (bytes: Buffer): Promise<HostilePeer> => {
     const peer = await lab.liar('a')
