@@ -12,12 +12,11 @@ t.setTimeout(240_000)
 /** The frames around the one commit point, and those that only a death brings. */
 const SELECTED: readonly RegExp[] = [
   /: (kill|killSent|pause) [SDH] at COMMIT /,
-  /: (kill|killSent) [SD] at (PREPARED|ACTIVATED) /,
-  /: (rst|fin) inside at COMMIT /,
+  /inside: (kill|killSent) [SD] at (PREPARED|ACTIVATED) /,
+  /: rst inside at COMMIT /,
   /: kill [DH] at (TAKE|TAKE_OVER|WHERE) /,
   /: stop D at COMMIT /,
   /inside: freeze S at COMMIT /,
-  /outside: freeze D at COMMIT /,
   /: kill S at '(commit|retire)' at S/,
   /: (half-open from COMMIT on|COMMIT arrives late|two processes change places|a loop of|D restarts at once)/,
   /: (wall clocks|a handler throws|a caller dies)/,
