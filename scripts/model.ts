@@ -15,6 +15,7 @@
  *
  * Ends with 1 when anything is wrong, stuck or not complete, or when a variant is not found.
  */
+import { CLAIMS_FULL, CLAIMS_MUTANTS } from '../test/fixtures/claims-searches.js'
 import { CHAIN_FULL, FLEET_MUTANTS, OUTSIDE_FULL, RECOVERY_FULL } from '../test/fixtures/fleet-searches.js'
 import { LINES_FULL, LINES_MUTANTS } from '../test/fixtures/lines-searches.js'
 import { MUTANTS as MOVE_MUTANTS, FULL as MOVE_SEARCHES } from '../test/fixtures/move-searches.js'
@@ -26,12 +27,14 @@ const SEARCHES: ReadonlyArray<readonly [about: string, list: readonly NamedSearc
   ['a new life of the name after a death', RECOVERY_FULL],
   ['moves to another cluster, on there, and home', OUTSIDE_FULL],
   ['lines: lives of a name and of its sender', LINES_FULL],
+  ['claims of a name', CLAIMS_FULL],
 ]
 
 const MUTANTS: ReadonlyArray<readonly [about: string, list: readonly NamedMutant[]]> = [
   ['one move in a cluster', MOVE_MUTANTS],
   ['moves in a row, a new life after a death, another cluster', FLEET_MUTANTS],
   ['lines', LINES_MUTANTS],
+  ['claims', CLAIMS_MUTANTS],
 ]
 
 const NAME_WIDTH = 62
