@@ -240,6 +240,7 @@ export class SimNetwork {
         else resolve(socket)
         over = true
       }
+      if (signal?.aborted === true) return abort()
       const target = this.#machines.get(to.host)
       if (target === undefined) {
         life.node.soon(() => give('unreachable', 'ENOTFOUND'))

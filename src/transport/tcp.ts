@@ -172,6 +172,7 @@ const dial = (clock: Clock, address: Address, timeoutMs: number, signal?: AbortS
     }
     const abort = (): void => give('unreachable', 'it was given up')
     signal?.addEventListener('abort', abort)
+    if (signal?.aborted === true) abort()
     // Stays: an error that comes after the time-out must not be an unhandled one.
     const failed = (error: Error): void => give(failureOf(error), codeOf(error) || reasonOf(error))
     socket.on('error', failed)

@@ -36,6 +36,8 @@ const streams = (t: Test, make: () => World): void => {
     const dialling = world.client.dial(pair.listener.address, 60_000, signal.signal)
     signal.abort()
     await t.rejects(world.run(dialling), { name: 'DialError', failure: 'unreachable' })
+    const late = world.client.dial(pair.listener.address, 60_000, signal.signal)
+    await t.rejects(world.run(late), { name: 'DialError', failure: 'unreachable' }, 'nor does one begin after it')
     t.equal(done.write(Buffer.from('still open')), true)
     done.destroy()
   })
