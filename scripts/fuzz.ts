@@ -64,9 +64,8 @@ async function fuzzBytes(frames: number): Promise<number> {
   const end = await rssNow()
   const { report } = fuzz
   const { frames: inputs, accepted, slowestMs } = report
-  say(
-    `bytes: ${inputs} inputs in ${ms} ms, slowest ${slowestMs.toFixed(1)} ms; accepted, with those around: ${accepted}`,
-  )
+  say(`bytes: ${inputs} inputs in ${ms} ms, the slowest took ${slowestMs.toFixed(1)} ms of the processor`)
+  say(`  messages and values accepted, with those around: ${accepted}`)
   table('  refused, by layer and code', report.refused)
   table('  inputs, by how they were made', report.ways)
   say(`  messages accepted: ${report.types.size} kinds, each at least ${Math.min(...report.types.values())} times`)
