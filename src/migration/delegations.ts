@@ -160,10 +160,12 @@ export class Delegations {
   where(link: Link, { name, epoch }: MessageOf<'WHERE'>): void {
     const { identity, address } = this.#context.self()
     const { cluster, node, incarnation } = link.peer
-    // Whoever was not given the name hears of it what he would hear of one that nobody has.
+    const { directory } = this.#context
     const given = this.serves(name, cluster)
-    if (!given && this.#mayLive(name, epoch)) return
-    const entry = given ? this.#context.directory.lookup(name) : undefined
+    if (!given && !directory.settled) return
+    // Whoever was not given the name hears of it what he would hear of one that nobody has.
+    const entry = given ? directory.lookup(name) : this.#movedOn(name, epoch)
+    if (!given && entry?.node === identity.node) return
     const process = this.#context.table.get(name)
     const known = this.of(name).find((one) => one.cluster === cluster)
     // It was the gateway once, and has not heard of the last departure. The one that is would hear no answer any more.
@@ -194,13 +196,12 @@ export class Delegations {
   }
 
   /**
-   * G1: a restarted node has forgotten to whom it gave a name, and that it moved on from here: who runs it tells its
-   * gateways himself. Somebody who was never given it does not know its epochs, and hears what is said below.
+   * G1: a restarted node has forgotten to whom it gave a name, and that it moved on from here: its cluster knows where
+   * to. Somebody who was never given it does not know its epochs.
    */
-  #mayLive(name: string, epoch: number): boolean {
-    const { directory } = this.#context
-    const entry = directory.lookup(name)
-    return !directory.settled || (entry?.status === 'live' && entry.line <= epoch && epoch <= entry.epoch)
+  #movedOn(name: string, epoch: number): Entry | undefined {
+    const entry = this.#context.directory.lookup(name)
+    return entry?.status === 'live' && entry.line <= epoch && epoch <= entry.epoch ? entry : undefined
   }
 
   #addressOf(node: string): Address | undefined {

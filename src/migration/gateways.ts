@@ -121,8 +121,10 @@ export class Gateways {
     }
     const there = addressText(peer.address) === addressText(via)
     if (there || peer.cluster === this.#through.get(name)?.cluster) return true
+    // A node that was the gateway once may be told still. Who is it now asks for himself.
+    if (known.node !== this.#context.self().identity.node) return false
     // Whoever asks is taken for the gateway there.
-    if (known.node === this.#context.self().identity.node) this.#ask(name, via, known.epoch)
+    this.#ask(name, via, known.epoch)
     notToTell(this.#context, link, 'LOCATED', name)
     return false
   }

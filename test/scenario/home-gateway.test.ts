@@ -73,3 +73,20 @@ t.test('G11 G12: x is woken in the other cluster after its home was told of the 
   await lab.world.run(lab.ref('a').call.add('after', 1))
   await lab.close()
 })
+
+t.test(
+  'G11: b begins anew after x had moved on: it tells the home where x went, when nobody else can (seed 20759)',
+  async (t) => {
+    const { lab } = await movedOn('b tells')
+    lab.crash('b')
+    await lab.world.advance(5_000)
+    await lab.restart('b')
+    await lab.world.advance(30_000)
+    t.equal(lab.points.arrived('LOCATED', 'd', 'a').length, 0, 'd itself never did')
+    t.match(lab.world.at('a').whereis('x')?.via, /^d/)
+    lab.points.lose('LOCATED', 'd', 'a')()
+    await lab.world.run(lab.ref('a').call.add('after', 1))
+    t.same(lab.happened('violation'), [])
+    await lab.close()
+  },
+)
