@@ -7,7 +7,8 @@
  *
  * A port that refuses is how a dead node is told from a silent one: so a refusing port is asked again within
  * refusedMs / 4 until it has refused for twice refusedMs. All other waits double from redialMs to redialMsMax, with
- * up to half as much on top by chance, so that a cluster does not come back in one beat (fault 22).
+ * up to half as much on top by chance, so that a cluster does not come back in one beat (fault 22); to heartbeatMs when
+ * links come up and the network loses them again.
  */
 import type { Address } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
@@ -76,13 +77,13 @@ export class Keeper {
     this.#timer?.cancel()
   }
 
-  /** A link is down: was it ours? */
-  unlinked(link: Link): void {
+  /** A link is down: was it ours? @param lost  the network lost it, nobody turned us away */
+  unlinked(link: Link, lost: boolean): void {
     if (this.#link !== link || this.#released) return
     this.#link = undefined
     const { clock, limits } = this.#deps
     // Turned away after the handshake, again and again: that must not go round as fast as the network lets it.
-    if (clock.now() - link.upAt < limits.heartbeatMs) return this.#again('other')
+    if (clock.now() - link.upAt < limits.heartbeatMs) return this.#again(lost ? 'lost' : 'other')
     this.#failures = noFailures
     // At the end of the turn: a link that replaces this one is up by then.
     clock.soon(() => void this.#dial())
@@ -110,13 +111,15 @@ export class Keeper {
     }
   }
 
-  #again(meaning: 'refused' | 'other'): void {
+  #again(meaning: 'refused' | 'lost' | 'other'): void {
     if (this.#released || this.#link?.up === true) return
     const { clock, random, limits, refused } = this.#deps
     const next = afterFailure(this.#failures, meaning === 'refused', clock.now(), fraction(random), limits)
     this.#failures = next.failures
     this.#timer?.cancel()
-    this.#timer = clock.after(next.waitMs, () => void this.#dial())
+    // It answers, so a network that flaps must not keep it away for longer than a beat.
+    const waitMs = meaning === 'lost' ? Math.min(next.waitMs, limits.heartbeatMs) : next.waitMs
+    this.#timer = clock.after(waitMs, () => void this.#dial())
     if (next.refusedForMs !== undefined) refused(next.refusedForMs)
   }
 }

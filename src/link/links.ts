@@ -372,7 +372,7 @@ export class Links {
     const code = end.by === 'us' && end.code === 'left' ? 'ERR_NODE_STOPPED' : end.code
     this.#guarded('down', () => handlers.down(link, code, end.reason))
     events.emit('linkdown', { peer: shown(link), code, reason: end.reason })
-    for (const keeper of [...this.#keepers.values()]) keeper.unlinked(link)
+    for (const keeper of [...this.#keepers.values()]) keeper.unlinked(link, end.by === 'network')
   }
 
   #onMessage(link: Link, message: Message): void {

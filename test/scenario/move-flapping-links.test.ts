@@ -63,3 +63,20 @@ for (const frame of ['COMMIT', 'ACTIVATED', 'PREPARED'] as const) {
     await stage.world.close()
   })
 }
+
+t.test('G3 G9: links that are cut as soon as they are up come back within a beat or two, each time', async (t) => {
+  const stage = await OddStage.open('flapping', ['a', 'b'])
+  await stage.start()
+  const a = stage.node('a')
+  for (let flap = 1; flap <= 12; flap += 1) {
+    const up = a.once('linkup')
+    stage.world.cut('a', 'b')
+    const before = stage.world.clock.now()
+    await stage.run(up)
+    const tookMs = stage.world.clock.now() - before
+    // heartbeatMs is a second; the handshake takes some ms.
+    t.ok(tookMs < 1_100, `flap ${flap}: ${Math.round(tookMs)} ms`)
+    t.equal(await stage.within(500, stage.ref('b').call.add()), flap)
+  }
+  await stage.world.close()
+})
