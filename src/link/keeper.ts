@@ -59,6 +59,8 @@ export class Keeper {
   readonly joining: boolean
   readonly #deps: KeeperDeps
   #failures = noFailures
+  /** Links in a row that came up and were lost at once. */
+  #flaps = noFailures
   #link: Link | undefined
   #timer: Timer | undefined
   #dialing = false
@@ -83,8 +85,10 @@ export class Keeper {
     this.#link = undefined
     const { clock, limits } = this.#deps
     // Turned away after the handshake, again and again: that must not go round as fast as the network lets it.
-    if (clock.now() - link.upAt < limits.heartbeatMs) return this.#again(lost ? 'lost' : 'other')
+    const isShort = clock.now() - link.upAt < limits.heartbeatMs
+    if (isShort) return lost ? this.#flap() : this.#again('other')
     this.#failures = noFailures
+    this.#flaps = noFailures
     // At the end of the turn: a link that replaces this one is up by then.
     clock.soon(() => void this.#dial())
   }
@@ -111,15 +115,26 @@ export class Keeper {
     }
   }
 
-  #again(meaning: 'refused' | 'lost' | 'other'): void {
+  /** It answers, so a network that flaps must not keep it away for longer than a beat or so. */
+  #flap(): void {
+    const { clock, random, limits } = this.#deps
+    const redialMsMax = Math.min(limits.redialMsMax, limits.heartbeatMs)
+    const next = afterFailure(this.#flaps, false, clock.now(), fraction(random), { ...limits, redialMsMax })
+    this.#flaps = next.failures
+    this.#wait(next.waitMs)
+  }
+
+  #again(meaning: 'refused' | 'other'): void {
     if (this.#released || this.#link?.up === true) return
     const { clock, random, limits, refused } = this.#deps
     const next = afterFailure(this.#failures, meaning === 'refused', clock.now(), fraction(random), limits)
     this.#failures = next.failures
-    this.#timer?.cancel()
-    // It answers, so a network that flaps must not keep it away for longer than a beat.
-    const waitMs = meaning === 'lost' ? Math.min(next.waitMs, limits.heartbeatMs) : next.waitMs
-    this.#timer = clock.after(waitMs, () => void this.#dial())
+    this.#wait(next.waitMs)
     if (next.refusedForMs !== undefined) refused(next.refusedForMs)
+  }
+
+  #wait(ms: number): void {
+    this.#timer?.cancel()
+    this.#timer = this.#deps.clock.after(ms, () => void this.#dial())
   }
 }

@@ -74,8 +74,8 @@ t.test('G3 G9: links that are cut as soon as they are up come back within a beat
     const before = stage.world.clock.now()
     await stage.run(up)
     const tookMs = stage.world.clock.now() - before
-    // heartbeatMs is a second; the handshake takes some ms.
-    t.ok(tookMs < 1_100, `flap ${flap}: ${Math.round(tookMs)} ms`)
+    // heartbeatMs is a second, half of it may come on top by chance; the handshake takes some ms.
+    t.ok(tookMs < 1_600, `flap ${flap}: ${Math.round(tookMs)} ms`)
     t.equal(await stage.within(500, stage.ref('b').call.add()), flap)
   }
   await stage.world.close()
