@@ -155,7 +155,7 @@ export class Channel {
   }
 
   #late(out: Outgoing): void {
-    if (this.#waiting.delete(out)) return this.#settle(out, { error: this.#overload(out) })
+    if (this.#waiting.has(out)) return this.giveUp(out, () => this.#overload(out))
     this.giveUp(out, (executed) => {
       const because = this.#deps.courier.lateBecause(this.name)
       if (because !== undefined)
@@ -166,7 +166,11 @@ export class Channel {
 
   /** The caller waits no longer. `executed` is `no` when the message was never put on a path: then it never will be. */
   giveUp(out: Outgoing, error: (executed: 'no' | 'maybe') => MobilityError): void {
-    if (this.#waiting.delete(out)) return this.#settle(out, { error: error('no') })
+    if (this.#waiting.delete(out)) {
+      this.#settle(out, { error: error('no') })
+      // Smaller ones may have waited behind it.
+      return this.#fill()
+    }
     for (const [seq, call] of this.#calls) {
       if (call !== out) continue
       this.#calls.delete(seq)
@@ -219,6 +223,7 @@ export class Channel {
   }
 
   receipt(receipt: Receipt): void {
+    if (receipt.type !== 'gone') this.#epoch = Math.max(this.#epoch, receipt.epoch)
     if (receipt.type === 'ack') this.#step({ type: 'ack', line: receipt.line, next: receipt.next })
     else if (receipt.type === 'reset') this.#step({ type: 'reset', line: receipt.line })
     else if (receipt.next === 0) this.#step({ type: 'dead' }, receipt.reason)
