@@ -85,7 +85,7 @@ export const ERRORS = {
     '{callback} of {name} returned {returned}, which is no legal term. See docs/guides/for-erlang-people.md.',
   ),
   ERR_HOPS: entry(
-    'no',
+    'maybe',
     false,
     'A message to {name} was relayed {hops} times between clusters. Look for gateways that point at each other.',
   ),

@@ -164,12 +164,15 @@ export class Arrivals {
     if (arrival !== undefined) {
       if (!sameIdentity(arrival.holder, link.peer)) return notItsOwn(this.#context, link, message)
       arrival.tookOverFor = { identity: { cluster, node, incarnation }, address }
+      // It may run here already, and answer to the gateway that died.
+      this.#delegations.renew(link, name)
       return arrival.step({ type: 'takeOver' })
     }
     const entry = this.#context.directory.lookup(name)
     // It ran here, and is settled since: the new gateway learns that, and where it is now.
     if (entry !== undefined && entry.epoch > attempt.epoch && this.#delegations.serves(name, cluster)) {
       const { epoch, line } = entry
+      this.#delegations.renew(link, name)
       link.send({ type: 'ACTIVATED', name, attempt, epoch, line, pauseUs: 0, bytes: 0 })
       return this.#delegations.where(link, { type: 'WHERE', name, epoch: attempt.epoch })
     }

@@ -47,7 +47,7 @@ export interface MoveContext {
   /** Is exactly this life known to have ended, of a member or of a node of another cluster? */
   isDead(identity: Identity): boolean
   /** Asks a member, for the move of a name, whether that life is over for it too. No answer, or no: ask again. */
-  witness(name: string, member: Identity, dead: Identity, agreed: () => void): void
+  witness(name: string, member: Identity, dead: Identity, agreed: () => void): { cancel(): void }
 }
 
 /** Sends to exactly this life of a node, if there is a link. What is lost is sent again by a timer. */

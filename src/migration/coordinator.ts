@@ -144,8 +144,12 @@ export class Coordinator {
     if (moved !== undefined) {
       const { epoch, line } = moved
       const { node, incarnation } = destination
+      const known = directory.lookup(name)
       const entry: Entry = { name, kind: process.kind.kind, node, incarnation, epoch, line, status: 'live', reason: '' }
-      if (foreign) this.gateways.departed(entry, { cluster: destination.cluster, address }, home)
+      // It has gone on since, and its owner has said so himself (G2).
+      const isNews = known === undefined || known.epoch < epoch
+      if (!isNews) this.#context.log.debug({ name, epoch }, `${name} has gone on from ${node}`)
+      else if (foreign) this.gateways.departed(entry, { cluster: destination.cluster, address }, home)
       else directory.learn(entry, node)
     } else {
       // Discarded by an operator: unless it lives elsewhere in a higher epoch, the name is free.
@@ -302,7 +306,7 @@ export class Coordinator {
   }
 
   doubtOf(name: string): string | undefined {
-    return this.#departures.get(name)?.doubt ?? this.#arrivals.get(name)?.parked
+    return this.#departures.get(name)?.doubt ?? this.#arrivals.get(name)?.parked ?? this.#holders.doubtOf(name)
   }
 
   parked(): Parked[] {

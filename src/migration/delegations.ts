@@ -13,6 +13,7 @@
 import { type Address, type Identity, sameIdentity } from '../base/ids.js'
 import type { Timer } from '../base/ports.js'
 import type { Link } from '../link/link.js'
+import { isNoEnd, NODE_DOWN } from '../registry/reasons.js'
 import type { Delegation, Entry, MessageOf } from '../wire/messages.js'
 import { type MoveContext, notToTell, UNKNOWN } from './context.js'
 import type { Gateways } from './gateways.js'
@@ -159,23 +160,19 @@ export class Delegations {
   /** A gateway asks where the process is: it may be another gateway than before. */
   where(link: Link, { name, epoch }: MessageOf<'WHERE'>): void {
     const { identity, address } = this.#context.self()
-    const { cluster, node, incarnation } = link.peer
+    const { cluster, node } = link.peer
     const { directory } = this.#context
     const given = this.serves(name, cluster)
     if (!given && !directory.settled) return
     // Whoever was not given the name hears of it what he would hear of one that nobody has.
     const entry = given ? directory.lookup(name) : this.#movedOn(name, epoch)
     if (!given && entry?.node === identity.node) return
-    const process = this.#context.table.get(name)
     const known = this.of(name).find((one) => one.cluster === cluster)
     // It was the gateway once, and has not heard of the last departure. The one that is would hear no answer any more.
     const left = this.#leftFor.get(name)
     const outdated = left?.cluster === cluster && epoch < left.epoch
     if (outdated && known !== undefined && known.node !== node && !this.#context.isDead(known)) return
-    if (process?.accepting === true && known !== undefined) {
-      const renewed: Delegation = { cluster, node, incarnation, address: link.peer.address, home: known.home }
-      this.#mine.set(name, [...this.of(name).filter((one) => one.cluster !== cluster), renewed])
-    }
+    this.renew(link, name)
     const gone: Entry = {
       name,
       kind: UNKNOWN,
@@ -184,15 +181,26 @@ export class Delegations {
       epoch,
       line: epoch,
       status: 'ended',
-      reason: 'nodedown',
+      reason: NODE_DOWN,
     }
     const told = entry !== undefined && entry.epoch >= epoch ? entry : gone
+    // G1: it was a guest here and may live elsewhere, and whoever runs it tells. In this life nothing dies with a node:
+    // what has left no trace ended, or went on, so long ago that it is forgotten, and which of the two nobody can say.
+    if (isNoEnd(told) || (told === gone && identity.incarnation <= epoch)) return
     const at =
       told.status === 'live' && told.node !== identity.node ? this.#addressOf(told.node) : (told.via ?? address)
-    if (at === undefined) return
-    // Behind a gateway here it may be the asker's own cluster, to which it has gone home.
-    const behind = told.via === undefined ? undefined : this.#gateways.clusterOf(name)
-    link.send({ type: 'LOCATED', entry: told, cluster: behind ?? identity.cluster, address: at })
+    // Behind a gateway here it may be the asker's own cluster, to which it has gone home; '' until that is known.
+    const behind = told.via === undefined ? identity.cluster : (this.#gateways.clusterOf(name) ?? identity.cluster)
+    if (at !== undefined && behind !== '') link.send({ type: 'LOCATED', entry: told, cluster: behind, address: at })
+  }
+
+  /** That node is the gateway of its cluster now, for what runs here: answers go to it. */
+  renew({ peer }: Link, name: string): void {
+    const { cluster, node, incarnation, address } = peer
+    const known = this.of(name).find((one) => one.cluster === cluster)
+    if (known === undefined || this.#context.table.get(name)?.accepting !== true) return
+    const renewed: Delegation = { cluster, node, incarnation, address, home: known.home }
+    this.#mine.set(name, [...this.of(name).filter((one) => one !== known), renewed])
   }
 
   /**

@@ -27,7 +27,7 @@ import {
 } from './machine-source.js'
 import { pack } from './packing.js'
 import type { Plan } from './plan.js'
-import { beginOf, prepareOf } from './source-words.js'
+import { beginOf, commitOf, prepareOf, refusalOf } from './source-words.js'
 import { goOn, wake } from './waking.js'
 
 interface DepartureOptions {
@@ -64,6 +64,7 @@ export class Departure {
   #deadline: Timer | undefined
   #tick: Timer | undefined
   #doubt: Timer | undefined
+  #witness: { cancel(): void } | undefined
   #backoffMs: number
   readonly #letGo: () => void
   #cause: MobilityError | undefined
@@ -161,12 +162,7 @@ export class Departure {
         this.#event('prepared')
         return this.step({ type: 'prepared' })
       case 'REFUSED':
-        this.#cause ??= fail('ERR_REFUSED', {
-          node: this.destination.node,
-          name: this.name,
-          reason: message.reason.replace(/\.$/, ''),
-          code: message.code,
-        })
+        this.#cause ??= refusalOf(this, message)
         return this.step({ type: 'refused' })
       case 'ABORTED':
         return this.step({ type: message.verdict === 'taken' ? 'taken' : 'aborted' })
@@ -284,8 +280,7 @@ export class Departure {
       case 'sendRetired':
         return this.#toDestination('RETIRED')
       case 'askWitness':
-        if (this.holder === undefined) return
-        return this.#context.witness(this.name, this.holder, this.destination, () => this.step({ type: 'witnessed' }))
+        return this.#askWitness(this.holder)
       case 'resume':
         return this.#resume()
       case 'wake':
@@ -298,6 +293,12 @@ export class Departure {
         this.#context.events.emit('parked', { name: this.name, role: 'source', reason: effect.reason })
         this.#answer(fail('ERR_IN_DOUBT', { name: this.name, reason: effect.reason }))
     }
+  }
+
+  #askWitness(holder: Identity | undefined): void {
+    if (holder === undefined) return
+    const agreed = (): void => this.step({ type: 'witnessed' })
+    this.#witness = this.#context.witness(this.name, holder, this.destination, agreed)
   }
 
   #toHolder(message: Message): void {
@@ -324,9 +325,7 @@ export class Departure {
 
   #sendCommit(): void {
     const frozenUs = Math.round((this.#context.clock.now() - this.#frozenAt) * 1_000)
-    const { name, attempt, destination } = this
-    const commit = { type: 'COMMIT', name, attempt, toIncarnation: destination.incarnation, frozenUs } as const
-    tell(this.#context, destination, commit)
+    tell(this.#context, this.destination, commitOf(this, frozenUs))
     if (this.#bytes !== undefined) this.#event('commit', { bytes: this.#bytes.length })
     // The snapshot is not needed any more: the frozen copy itself is what could be woken.
     this.#outgoing = undefined
@@ -382,7 +381,7 @@ export class Departure {
 
   /** No timer, no transfer: it is over, or the node stops. */
   close(): void {
-    for (const timer of [this.#deadline, this.#tick, this.#doubt]) timer?.cancel()
+    for (const pending of [this.#deadline, this.#tick, this.#doubt, this.#witness]) pending?.cancel()
     this.#outgoing?.stop()
     this.#bytes = undefined
     this.#letGo()

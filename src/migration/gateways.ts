@@ -11,7 +11,8 @@
  */
 import { type Address, addressText } from '../base/ids.js'
 import type { Link } from '../link/link.js'
-import { EXPIRED, isPlausible } from '../registry/ledger.js'
+import { isPlausible } from '../registry/ledger.js'
+import { EXPIRED } from '../registry/reasons.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import { type MoveContext, notToTell, UNKNOWN } from './context.js'
 
@@ -94,6 +95,8 @@ export class Gateways {
       known.epoch === entry.epoch && known.line === entry.line && addressText(known.via) === addressText(address)
     this.#goThrough(entry.name, { cluster, address, home: this.#through.get(entry.name)?.home ?? true })
     if (!same) directory.publish({ ...known, epoch: entry.epoch, line: entry.line, incarnation, via: address })
+    // Told by somebody on the way: the process itself may still answer to an earlier gateway, until it is asked.
+    if (addressText(link.peer.address) !== addressText(address)) this.#ask(entry.name, address, entry.epoch)
     this.#context.callBack(entry.name)
   }
 
@@ -121,8 +124,9 @@ export class Gateways {
     }
     const there = addressText(peer.address) === addressText(via)
     if (there || peer.cluster === this.#through.get(name)?.cluster) return true
-    // A node that was the gateway once may be told still. Who is it now asks for himself.
-    if (known.node !== this.#context.self().identity.node) return false
+    // A node that was the gateway once may be told still: who is it now asks for himself. And a second answer to one
+    // question may come when the first has shown another place.
+    if (known.node !== this.#context.self().identity.node || epoch === known.epoch) return false
     // Whoever asks is taken for the gateway there.
     this.#ask(name, via, known.epoch)
     notToTell(this.#context, link, 'LOCATED', name)

@@ -167,14 +167,17 @@ export class Holders {
 
   /** G10: those that nobody answers for: their callers were kept waiting for too long. */
   inDoubt(): { readonly name: string; readonly reason: string }[] {
-    const { clock, limits } = this.#context
-    return [...this.#held].flatMap(([name, { asking, source, destination }]) => {
-      if (asking === undefined || clock.now() - asking.since < limits.callTimeoutMs) return []
-      return {
-        name,
-        reason: `${source.node} ended in the middle of its move, and ${destination?.node} does not answer`,
-      }
+    return [...this.#held.keys()].flatMap((name) => {
+      const reason = this.doubtOf(name)
+      return reason === undefined ? [] : { name, reason }
     })
+  }
+
+  doubtOf(name: string): string | undefined {
+    const { clock, limits } = this.#context
+    const { asking, source, destination } = this.#held.get(name) ?? {}
+    if (asking === undefined || clock.now() - asking.since < limits.callTimeoutMs) return undefined
+    return `${source?.node} ended in the middle of its move, and ${destination?.node} does not answer`
   }
 
   /** The operator's word that the destination will not run it. @returns whether it was in doubt */

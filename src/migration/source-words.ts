@@ -1,4 +1,5 @@
-/** What a source says of a move before its commit, to D and to H. */
+/** What a source says of a move to D and to H, and what it makes of a refusal. */
+import { fail, type MobilityError } from '../base/errors.js'
 import type { Address, Attempt, Identity } from '../base/ids.js'
 import type { Process } from '../process/host.js'
 import type { Delegation, MessageOf } from '../wire/messages.js'
@@ -37,3 +38,15 @@ export const prepareOf = (leaving: Leaving, transfer: number, totalBytes: number
     delegations,
   }
 }
+
+export const commitOf = ({ process, attempt, destination }: Leaving, frozenUs: number): MessageOf<'COMMIT'> => ({
+  type: 'COMMIT',
+  name: process.name,
+  attempt,
+  toIncarnation: destination.incarnation,
+  frozenUs,
+})
+
+/** For whoever asked for the move. */
+export const refusalOf = ({ process, destination }: Leaving, { reason, code }: MessageOf<'REFUSED'>): MobilityError =>
+  fail('ERR_REFUSED', { node: destination.node, name: process.name, reason: reason.replace(/\.$/, ''), code })

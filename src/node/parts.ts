@@ -23,7 +23,7 @@ import type { Outcome } from '../process/outcome.js'
 import { ProcessTable } from '../process/process-table.js'
 import { Scheduler } from '../process/scheduler.js'
 import { type Fate, Watches } from '../process/watches.js'
-import { EXPIRED, NOT_MOVED } from '../registry/ledger.js'
+import { isNoEnd, saidAtEnd } from '../registry/reasons.js'
 import { Registry } from '../registry/registry.js'
 import type { Transport } from '../transport/transport.js'
 import type { Entry, Member, Message } from '../wire/messages.js'
@@ -319,8 +319,7 @@ export class Parts {
     // What an inert copy is of may have ended elsewhere.
     if (process !== undefined && process.phase !== 'inert') return { line: process.line, alive: true, reason: '' }
     const entry = this.registry.lookup(name)
-    // Forgotten here, it may live elsewhere: no news is no death (G8).
-    if (entry === undefined || [EXPIRED, NOT_MOVED].includes(entry.reason)) return undefined
+    if (entry === undefined || isNoEnd(entry)) return undefined
     return { line: entry.line, alive: entry.status === 'live', reason: entry.reason }
   }
 
@@ -349,7 +348,7 @@ export class Parts {
     this.inbox.ended(process, reason)
     const { node, incarnation } = this.identity
     const kind = process.kind.kind
-    const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'ended', reason }
+    const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'ended', reason: saidAtEnd(reason) }
     const known = this.registry.lookup(name)
     if (known === undefined || known.epoch < epoch || (known.node === node && known.epoch === epoch)) {
       this.registry.publish(entry)

@@ -27,6 +27,7 @@ import type { Lane } from '../process/mailbox.js'
 import { failure, outcomeFromWire } from '../process/outcome.js'
 import type { ProcessTable } from '../process/process-table.js'
 import type { Directory } from '../registry/directory.js'
+import { isNoEnd, NODE_DOWN } from '../registry/reasons.js'
 import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
 import { failedBody, fittingBody } from './answers.js'
@@ -72,10 +73,10 @@ export class Router implements Courier {
     }
     const { directory, peers } = this.#deps
     const entry = directory.lookup(name)
-    if (entry === undefined) return { type: 'unknown' }
+    if (entry === undefined || isNoEnd(entry)) return { type: 'unknown' }
     const { line, epoch, reason } = entry
     if (entry.status === 'ended') {
-      if (reason === 'nodedown' || peers.isDead(entry.node, entry.incarnation))
+      if (reason === NODE_DOWN || peers.isDead(entry.node, entry.incarnation))
         return { type: 'dead', reason: `its node ${entry.node} died` }
       return { type: 'ended', line, reason, path: this.#isHere(entry) ? 'here' : this.#pathTo(this.#linkFor(entry)) }
     }
@@ -166,7 +167,7 @@ export class Router implements Courier {
     const error = (executed: 'no' | 'maybe'): MobilityError =>
       fail('ERR_FRAME_TOO_LARGE', { bytes, limit, what: `A ${what} for ${name}` }, { executed })
     if (from === undefined) this.#deps.parts().channels.refuse(parcel, error)
-    else if (what === 'call') this.#bounce(parcel, error('no'))
+    else if (what === 'call') this.#bounce(parcel, error('maybe'))
     else if (what !== 'void')
       this.#deps.events.emit('undelivered', { name, what, count: 1, reason: 'ERR_FRAME_TOO_LARGE' })
   }
@@ -178,7 +179,7 @@ export class Router implements Courier {
     return true
   }
 
-  /** A call that cannot be relayed is answered by the gateway. */
+  /** A call that cannot be relayed. The gateway cannot know whether an earlier copy of it got through and ran (G9). */
   #bounce({ name, origin, lane, seq }: Parcel, error: MobilityError): void {
     const body = failedBody(error, this.#deps.limits)
     this.#back.to(origin, name)?.send({ type: 'REPLY', name, origin, lane, seq, epoch: 0, body })
@@ -320,8 +321,10 @@ export class Router implements Courier {
     if (entry !== undefined && message.epoch < entry.epoch && message.epoch !== 0) return
     if (!this.#speaksFor(link, entry)) {
       // Of a newer epoch, from outside: the news of where it is now is on its way, and this comes again. Of a name that
-      // is away: a member that has not heard yet that it is not the gateway any more.
-      const early = link.peer.member ? entry?.via !== undefined : message.epoch > (entry?.epoch ?? 0)
+      // is away: who says it, or who hears it, has not heard yet that another member is the gateway.
+      const { via, node } = entry ?? {}
+      const elsewhere = via !== undefined && (link.peer.member || node !== this.#deps.identity().node)
+      const early = elsewhere || (!link.peer.member && message.epoch > (entry?.epoch ?? 0))
       if (!early && entry !== undefined) this.#violation(link, `${message.type} for what it does not run`, message.name)
       return
     }

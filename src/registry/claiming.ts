@@ -13,7 +13,8 @@ import type { Clock, Timer } from '../base/ports.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
 import { type Claim, type ClaimEffect, type ClaimEvent, stepClaim } from './claims.js'
 import { type Asked, type Grant, type GrantEffect, type GrantEvent, stepGrant } from './grants.js'
-import { isPlausible, type Ledger, RELEASED } from './ledger.js'
+import { isPlausible, type Ledger } from './ledger.js'
+import { RELEASED } from './reasons.js'
 import type { Life, Views } from './views.js'
 
 interface ClaimingDeps {
@@ -195,8 +196,10 @@ export class Claiming {
       case 'accept': {
         const ticket = this.#end(effect.ticket)
         const life = newLife(name, effect.kind, me, effect.epoch)
-        // Senders that met it under another line than that of the process could never speak to it (G3).
-        const entry = ticket?.line === undefined ? life : { ...life, line: ticket.line }
+        // Senders that met it under another line than that of the process could never speak to it (G3). Its clock may
+        // be ahead of ours, and no line is above its epoch.
+        const line = ticket?.line ?? life.line
+        const entry: Entry = { ...life, epoch: Math.max(life.epoch, line), line }
         this.#deps.announce(entry)
         ticket?.resolve(entry)
         return

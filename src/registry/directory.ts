@@ -67,7 +67,7 @@ export const memoryDirectory = (deps: { clock: Clock; self: () => Identity }): D
       const { node, incarnation } = deps.self()
       const owner = get(name)
       if (owner?.status === 'live') throw fail('ERR_ALREADY_STARTED', { name, node: owner.node })
-      const epoch = Math.max(deps.clock.wall(), highestEpoch(table, name) + 1)
+      const epoch = Math.max(deps.clock.wall(), highestEpoch(table, name) + 1, line ?? 0)
       const entry: Entry = { name, kind, node, incarnation, epoch, line: line ?? epoch, status: 'live', reason: '' }
       put(entry, node)
       return entry

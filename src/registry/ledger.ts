@@ -17,6 +17,7 @@ import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { Peers } from '../link/peers.js'
 import type { Entry } from '../wire/messages.js'
+import { LOST, MOVED, RECOVERING, RELEASED } from './reasons.js'
 import {
   compareEntries,
   createTable,
@@ -31,17 +32,6 @@ import {
 } from './table.js'
 import type { Life } from './views.js'
 
-/** The reason in a live entry that somebody else than its dead owner tells. */
-export const RECOVERING = 'recovering'
-/** The reason in an entry that its last owner tells: it lives elsewhere now. Not for tables. */
-export const MOVED = 'moved'
-/** The reason of a grant given back, and of a hint (no life may start at that epoch or below). Not for tables. */
-export const RELEASED = 'released'
-/** The reason of an entry that its owner did not list. Only an opinion of this node: the owner may say otherwise. */
-export const LOST = 'lost'
-/** Reasons of entries that end where a process was a guest, or was about to be one: that is no end of the process. */
-export const EXPIRED = 'delegation expired'
-export const NOT_MOVED = 'not moved here'
 /** No honest clock is so far off. */
 const EPOCH_LEAP_MS = 24 * 60 * 60 * 1_000
 /** Changes of owner that a node may have missed, where clocks were set back and epochs are ahead of them all. */

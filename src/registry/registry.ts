@@ -20,7 +20,8 @@ import type { Peers } from '../link/peers.js'
 import type { Entry, Member, Message, MessageOf } from '../wire/messages.js'
 import { Claiming } from './claiming.js'
 import { type Directory, type EntryFilter, matches } from './directory.js'
-import { Ledger, LOST, RELEASED, type Watcher } from './ledger.js'
+import { Ledger, type Watcher } from './ledger.js'
+import { LOST, RELEASED } from './reasons.js'
 import { homeOf, type Ring, ringOf } from './rendezvous.js'
 import { Strangers } from './strangers.js'
 import { Listings, PART, relayed, syncParts } from './sync.js'
@@ -111,8 +112,8 @@ export class Registry implements Directory {
   }
 
   /** Asks a member, for a name, whether that life is over for it too. No answer, or no: ask again. */
-  witness(name: string, member: string, dead: Life, agreed: () => void): void {
-    this.#verdicts.witness(name, member, dead, agreed)
+  witness(name: string, member: string, dead: Life, agreed: () => void): { cancel(): void } {
+    return this.#verdicts.witness(name, member, dead, agreed)
   }
 
   publish(entry: Entry): void {

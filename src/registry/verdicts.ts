@@ -6,6 +6,7 @@ import type { Identity } from '../base/ids.js'
 import type { Peers } from '../link/peers.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import type { Ledger } from './ledger.js'
+import { NODE_DOWN } from './reasons.js'
 import { type Inquest, type InquestEvent, type InquestStep, openInquest, stepInquest } from './recovery.js'
 import { ownerKey } from './table.js'
 import type { Life, Views } from './views.js'
@@ -82,10 +83,17 @@ export class Verdicts {
     this.#deps.send(from.node, { type: 'RECOVER_SAY', id, agreed, held })
   }
 
-  witness(name: string, member: string, { node, incarnation }: Life, agreed: () => void): void {
-    const id = this.#deps.freshId()
+  /** Only where all agree on who is a member: who never met the dead has seen no death. @returns how to end it */
+  witness(name: string, member: string, { node, incarnation }: Life, agreed: () => void): { cancel(): void } {
+    const { views, freshId, send } = this.#deps
+    const id = freshId()
+    const cancel = (): void => {
+      if (this.#witnesses.get(name)?.id === id) this.#witnesses.delete(name)
+    }
+    if (!views().settled) return { cancel }
     this.#witnesses.set(name, { id, member, agreed })
-    this.#deps.send(member, { type: 'RECOVER_ASK', id, node, incarnation, names: [name] })
+    send(member, { type: 'RECOVER_ASK', id, node, incarnation, names: [name] })
+    return { cancel }
   }
 
   said(from: Life, { id, agreed, held }: MessageOf<'RECOVER_SAY'>): void {
@@ -148,7 +156,7 @@ export class Verdicts {
     this.#later.delete(name)
     if (entry?.status !== 'live' || !ledger.isRecovering(name)) return
     if (entry.node !== node || entry.incarnation !== incarnation) return
-    publish({ ...entry, status: 'ended', reason: 'nodedown' })
+    publish({ ...entry, status: 'ended', reason: NODE_DOWN })
   }
 
   #adopt(entry: Entry): void {

@@ -90,3 +90,18 @@ t.test(
     await lab.close()
   },
 )
+
+t.test('G11: a holder that took over is the gateway, also of a process that ran already (seed 15381)', async (t) => {
+  const lab = await MoveLab.open('out2', { seed: 'ran before the takeover' })
+  lab.points.lose('ACTIVATED', 'b', 'a')
+  lab.points.lose('LOCATED', 'b', 'a')
+  lab.move('a')
+  await lab.world.advance(500)
+  // No power: b does not hear that a has died, and would answer to it for ever.
+  lab.lives.delete('a')
+  lab.world.crash('a', { silent: true })
+  await lab.world.advance(15_000)
+  t.match(lab.world.at('c').whereis('x'), { node: 'c', via: 'b:1805' })
+  await lab.world.run(lab.ref('c').call.add('after', 1))
+  await lab.close()
+})

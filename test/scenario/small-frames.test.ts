@@ -97,7 +97,7 @@ t.test('G9: a gateway says so too, for a call that it cannot relay', async (t) =
   await world.run(e.sendMe(tcp('b', SIMULATED_PORT)))
   await world.advance(100)
   const far = c.ref(echo, 'e')
-  await t.rejects(world.run(far.call.take('x'.repeat(2 * MiB))), { code: 'ERR_FRAME_TOO_LARGE', executed: 'no' })
+  await t.rejects(world.run(far.call.take('x'.repeat(2 * MiB))), { code: 'ERR_FRAME_TOO_LARGE', executed: 'maybe' })
   t.equal(await world.run(far.call.take('after')), 1)
   await world.close()
 })
