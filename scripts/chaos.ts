@@ -10,12 +10,7 @@
  */
 import { MUTANTS, type Mutant } from '../test/fixtures/chaos-mutants.js'
 import { allJobs, type Job, type Row, runJobs } from '../test/fixtures/chaos-pool.js'
-
-const whole = (name: string, fallback: number): number => {
-  const value = Number(process.env[name] || fallback)
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} must be a whole number above 0.`)
-  return value
-}
+import { wholeFrom } from './whole.js'
 
 const mutantOf = (name: string | undefined): Mutant | undefined => {
   if (name === undefined || name === '') return undefined
@@ -78,7 +73,7 @@ const main = async (): Promise<number> => {
   const only = new RegExp(process.env.ONLY || '.')
   const chosen = allJobs().filter(({ title }) => only.test(title))
   if (chosen.length === 0) throw new Error('ONLY leaves nothing to run.')
-  const jobs: Job[] = Array.from({ length: whole('RUNS', 1) }, () => chosen).flat()
+  const jobs: Job[] = Array.from({ length: wholeFrom('RUNS', 1) }, () => chosen).flat()
   const mutant = mutantOf(process.env.MUTANT)
   console.log(`${jobs.length} runs${mutant === undefined ? '' : `, with the planted defect ${mutant}`}`)
   const begun = performance.now()
@@ -88,7 +83,7 @@ const main = async (): Promise<number> => {
     const word = faults.length > 0 ? 'NOT AS PROMISED' : (result?.outcome ?? 'ok')
     console.log(`${done} ${title}: ${word} (${result?.ms ?? '-'} ms)`)
   }
-  const rows = await runJobs(jobs, { worlds: whole('WORLDS', 2), mutant, tell })
+  const rows = await runJobs(jobs, { worlds: wholeFrom('WORLDS', 2), mutant, tell })
   return print(rows, Math.round((performance.now() - begun) / 1_000)) === 0 ? 0 : 1
 }
 

@@ -17,8 +17,10 @@ import { TcpFuzz } from '../test/fixtures/fuzz-tcp.js'
 import { worldMutants } from '../test/fixtures/fuzz-world-mutants.js'
 import { WorldFuzz } from '../test/fixtures/fuzz-world-run.js'
 import { quantile, siege } from '../test/fixtures/socket-siege.js'
+import { wholeFrom } from './whole.js'
 
-const { FRAMES = '1000000', SEED = '1', FRAME, BATCH, MUTANT } = process.env
+const { SEED = '1', FRAME, BATCH, MUTANT } = process.env
+const FRAMES = wholeFrom('FRAMES', 1_000_000)
 const LIES = 300
 /** Of all frames: lies to whole nodes take longer than bytes do, connections longer still. */
 const SHARE = { lies: 0.05, connections: 0.002, resets: 0.1 }
@@ -142,7 +144,7 @@ async function find(name: string): Promise<string | undefined> {
   const mutant = mutants[name]
   if (mutant !== undefined) {
     const fuzz = new BytesFuzz(SEED, mutant.make())
-    for (let at = 0; at < Number(FRAMES) && fuzz.report.failures.length === 0; at += 100) fuzz.run(at, at + 100)
+    for (let at = 0; at < FRAMES && fuzz.report.failures.length === 0; at += 100) fuzz.run(at, at + 100)
     const [failure] = fuzz.report.failures
     return failure && `${mutant.bug}: frame ${failure.frame}, ${failure.what.split('\n')[0]}`
   }
@@ -175,16 +177,22 @@ async function main(): Promise<number> {
     for (const { what, steps } of fuzz.report.failures) say([what, ...steps].join('\n'))
     return fuzz.report.failures.length
   }
-  const lies = Math.ceil(Number(FRAMES) * SHARE.lies)
-  const connections = Math.ceil(Number(FRAMES) * SHARE.connections)
-  let wrong = await fuzzBytes(Number(FRAMES) - lies - connections)
+  const lies = Math.ceil(FRAMES * SHARE.lies)
+  const connections = Math.ceil(FRAMES * SHARE.connections)
+  let wrong = await fuzzBytes(FRAMES - lies - connections)
   wrong += await fuzzWorlds(lies)
   wrong += await fuzzTcp(connections)
-  wrong += await besiege(Math.ceil(Number(FRAMES) * SHARE.resets))
+  wrong += await besiege(Math.ceil(FRAMES * SHARE.resets))
   for (const crash of crashes) say(`CRASH ${String((crash as Error)?.stack ?? crash)}`)
   say(`crashes ${crashes.length}, wrong ${wrong}`)
   return wrong + crashes.length
 }
 
-process.exitCode = (await main()) === 0 ? 0 : 1
+try {
+  process.exitCode = (await main()) === 0 ? 0 : 1
+} catch (error) {
+  // The listeners above would swallow it, and the program end with 0.
+  say(`FAILED ${error instanceof Error ? error.stack : String(error)}`)
+  process.exitCode = 1
+}
 process.exit()

@@ -108,7 +108,8 @@ const main = (words: readonly string[]): number => {
     `\n${searched} states in ${cpu} s of one processor (${clock} s by the clock), ${bad} searches with a fault; ` +
       `${caught} broken variants found, ${missed} not found`,
   )
-  return bad + missed === 0 ? 0 : 1
+  if (states + caught + missed === 0) write('No search and no variant has all these words in its name.')
+  return bad + missed === 0 && states + caught > 0 ? 0 : 1
 }
 
 process.exitCode = main(process.argv.slice(2))

@@ -18,8 +18,9 @@ import { type Plan, planOf, textOf } from '../test/fixtures/sim-plan.js'
 import { type Outcome, runPlan } from '../test/fixtures/sim-run.js'
 import { shrink, sizeOf } from '../test/fixtures/sim-shrink.js'
 import type { Tally } from '../test/fixtures/sim-tally.js'
+import { wholeFrom } from './whole.js'
 
-const { SEEDS = '1000', FROM = '1', SEED, PLAN, MUTANT, CHILDREN = '2' } = process.env
+const { SEED, PLAN, MUTANT } = process.env
 /** Seeds that a child gets at a time. */
 const PIECE = 20
 /** Failing seeds that are made small; the others are only named. */
@@ -54,7 +55,9 @@ const runAll = (from: number, end: number, stops: (batch: Batch) => boolean): Pr
       const seconds = (performance.now() - startedAt) / 1_000
       console.log(`${histories} histories, ${done.failures.length} failed, ${seconds.toFixed(0)} s`)
     }, PROGRESS_MS)
-    const children = Array.from({ length: Number(CHILDREN) }, () => fork(fileURLToPath(import.meta.url), ['child']))
+    const children = Array.from({ length: wholeFrom('CHILDREN', 2) }, () =>
+      fork(fileURLToPath(import.meta.url), ['child']),
+    )
     let running = children.length
     for (const one of children) {
       const more = (): void => {
@@ -137,9 +140,10 @@ const explain = async (seed: number | string, plan: Plan): Promise<void> => {
 
 const many = async (): Promise<number> => {
   const startedAt = performance.now()
-  const from = Number(FROM)
+  const from = wholeFrom('FROM', 1)
+  const to = from + wholeFrom('SEEDS', 1_000)
   // A mutant is found once: that is enough.
-  const batch = await runAll(from, from + Number(SEEDS), ({ failures }) => MUTANT !== undefined && failures.length > 0)
+  const batch = await runAll(from, to, ({ failures }) => MUTANT !== undefined && failures.length > 0)
   report(batch, (performance.now() - startedAt) / 1_000)
   const failures = [...batch.failures].sort((a: Failure, b: Failure) => a.seed - b.seed)
   for (const { seed } of failures.slice(0, SHRUNK_MAX)) await explain(seed, drawPlan(seed))

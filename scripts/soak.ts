@@ -155,7 +155,11 @@ class Soak {
 
 const options = read(process.argv.slice(2))
 const soak = new Soak(options)
-const wrong = await soak.run()
+const wrong = await soak.run().catch((error: unknown) => {
+  // Nodes and workers would keep the program alive.
+  console.error(error)
+  process.exit(1)
+})
 soak.print()
 for (const text of wrong) console.error(text)
 console.log(wrong.length === 0 ? 'Nothing grew, nothing was lost.' : 'IT DID NOT HOLD.')

@@ -2,7 +2,7 @@
  * All moves of a node: starts departures, takes arrivals, remembers for others, and hands each message to its machine.
  *
  *   ref.sendMe -> process loop -> move() -> plan -> Departure          PREPARE -> Arrival
- *   BEGIN, ABORT, TAKE -> Holders                                       LOCATED, WHERE -> Delegations
+ *   BEGIN, ABORT, TAKE -> Holders        WHERE, LOCATED_OK -> Delegations      LOCATED -> Gateways
  */
 import { fail, type MobilityError } from '../base/errors.js'
 import { type Identity, sameIdentity } from '../base/ids.js'

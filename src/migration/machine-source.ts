@@ -4,9 +4,9 @@
  *
  *   freezing --frozen--> preparing --prepared, begun--> detaching --detached--> committed --activated--> retired
  *      |                  |   | refused, not sent          |                      |
- *      | giveUp, D dead   |   '--> resumed                 | D dead               |--refused (D ran nothing)--> resumed
- *      v                  v giveUp, D dead, H dead         v                      |--D dead, H agrees--> woken
- *   resumed           aborting <---------------------------'                      '--D silent, none else--> parked
+ *      | giveUp, D or H   |   '--> resumed                 | D dead               |--refused (D ran nothing)--> resumed
+ *      v dead             v giveUp, D dead, H dead         v                      |--D dead, for H too--> woken
+ *   resumed           aborting <---------------------------'                      '--silent, no H; or home--> parked
  *                         |--aborted (by H, or by D which burned it)--> resumed
  *                         |--taken (by H for D)--> committed
  *                         |--D dead, and it was the holder--> resumed        D silent --> parked

@@ -3,9 +3,9 @@
  *
  *   receiving --received--> restoring --restored--> prepared --commit--> activating --running--> activated
  *      |                       | failed                |  |                  | attach failed         |--retired--> done
- *      | abort, S dead,        |                       |  |                  |  S waits: refused     '--S dead--> done
- *      | no progress           |                       |  |                  |  S dead: crashed
- *      '----------> burned <---'--------- abort -------'  |
+ *      | abort, S dead,        | this node stops       |  |                  |  S waits: refused     '--S dead--> done
+ *      | no progress, stop     |                       |  |                  |  S dead: crashed
+ *      '----------> burned <---'------ abort, stop ----'  |
  *                      ^                                  | S dead
  *                      |--aborted, closed, unknown--- taking --taken--> activating
  *                      '                              (asks H; D itself when it is the holder)

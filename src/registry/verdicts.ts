@@ -1,6 +1,7 @@
 /**
  * Drives the inquests (recovery.ts) on what dead nodes ran, for the names whose home this node is; answers those of
- * others. A delegated life has not ended with its gateway: the home of the name becomes the gateway.
+ * others. A delegated life has not ended with its gateway: the home of the name becomes the gateway. Asks, too, whether
+ * a member holds the silent destination of a move for dead.
  */
 import type { Identity } from '../base/ids.js'
 import type { Peers } from '../link/peers.js'
