@@ -184,9 +184,8 @@ export class Delegations {
       reason: NODE_DOWN,
     }
     const told = entry !== undefined && entry.epoch >= epoch ? entry : gone
-    // G1: it was a guest here and may live elsewhere, and whoever runs it tells. In this life nothing dies with a node:
-    // what has left no trace ended, or went on, so long ago that it is forgotten, and which of the two nobody can say.
-    if (isNoEnd(told) || (told === gone && identity.incarnation <= epoch)) return
+    // It was a guest here and may live elsewhere: whoever runs it tells (G1).
+    if (isNoEnd(told)) return
     const at =
       told.status === 'live' && told.node !== identity.node ? this.#addressOf(told.node) : (told.via ?? address)
     // Behind a gateway here it may be the asker's own cluster, to which it has gone home; '' until that is known.

@@ -10,6 +10,7 @@
  * the node behind it says, or that node's cluster, and never backwards (G2).
  */
 import { type Address, addressText } from '../base/ids.js'
+import type { Timer } from '../base/ports.js'
 import type { Link } from '../link/link.js'
 import { isPlausible } from '../registry/ledger.js'
 import { EXPIRED } from '../registry/reasons.js'
@@ -22,12 +23,16 @@ interface Through {
   cluster: string
   readonly address: Address
   readonly home: boolean
+  /** Which life of that node has it, when that is known. */
+  life: number | undefined
   readonly letGo: () => void
   usedAt: number
   /** When something came back. */
   heardAt: number
   /** It was asked where it is, and has not been heard since. */
   asked: boolean
+  /** Asks again. */
+  later: Timer | undefined
 }
 
 export class Gateways {
@@ -57,7 +62,7 @@ export class Gateways {
     const { identity } = this.#context.self()
     const { node, incarnation } = identity
     const { cluster, address } = to
-    this.#goThrough(entry.name, { cluster, address, home })
+    this.#goThrough(entry.name, { cluster, address, home, life: entry.incarnation })
     this.#context.directory.publish({ ...entry, node, incarnation, status: 'live', reason: '', via: address })
     this.#context.events.emit('delegated', { name: entry.name, epoch: entry.epoch, address: addressText(address) })
   }
@@ -67,7 +72,7 @@ export class Gateways {
     const { identity } = self()
     const known = directory.lookup(entry.name)
     if (known?.via !== undefined && known.status === 'live' && !this.#mayLocate(link, known, entry)) return
-    if (entry.status === 'ended' && entry.kind === UNKNOWN && this.#isTooEarly(link)) return
+    if (entry.status === 'ended' && entry.kind === UNKNOWN && !this.#isDeath(link, entry.name)) return
     const through = this.#through.get(entry.name)
     if (through !== undefined) through.asked = false
     link.send({ type: 'LOCATED_OK', name: entry.name, epoch: entry.epoch })
@@ -93,7 +98,10 @@ export class Gateways {
     if (known.node !== node) return
     const same =
       known.epoch === entry.epoch && known.line === entry.line && addressText(known.via) === addressText(address)
-    this.#goThrough(entry.name, { cluster, address, home: this.#through.get(entry.name)?.home ?? true })
+    const home = this.#through.get(entry.name)?.home ?? true
+    // Told by its own node, the entry names the life that runs it.
+    const life = entry.via === undefined ? entry.incarnation : undefined
+    this.#goThrough(entry.name, { cluster, address, home, life })
     if (!same) directory.publish({ ...known, epoch: entry.epoch, line: entry.line, incarnation, via: address })
     // Told by somebody on the way: the process itself may still answer to an earlier gateway, until it is asked.
     if (addressText(link.peer.address) !== addressText(address)) this.#ask(entry.name, address, entry.epoch)
@@ -105,9 +113,23 @@ export class Gateways {
     return [self(), ...peers.live()].some((one) => addressText(one.address) === addressText(address))
   }
 
-  /** A node that has just begun may not have met who runs it now. It is asked again. */
-  #isTooEarly({ upAt }: Link): boolean {
-    return this.#context.clock.now() - upAt < this.#context.limits.downMs
+  /**
+   * G1: a node has no memory of the name. It died with an earlier life of that node; or, in the life that had it, it
+   * went on, or ended, so long ago that it is forgotten. And a node that has just begun may not have met who runs it
+   * now: it is asked again when it has had the time.
+   */
+  #isDeath({ upAt, peer }: Link, name: string): boolean {
+    const { clock, limits, directory } = this.#context
+    const through = this.#through.get(name)
+    if (through?.life !== undefined && peer.incarnation <= through.life) return false
+    const leftMs = upAt + limits.downMs - clock.now()
+    if (leftMs <= 0 || through === undefined) return leftMs <= 0
+    through.later?.cancel()
+    through.later = clock.after(leftMs, () => {
+      const entry = directory.lookup(name)
+      if (entry?.via !== undefined) this.#ask(name, entry.via, entry.epoch)
+    })
+    return false
   }
 
   /**
@@ -136,7 +158,7 @@ export class Gateways {
   /** This node becomes the gateway of a name whose gateway died. */
   adopt(entry: Entry): void {
     if (entry.via === undefined) return
-    this.#goThrough(entry.name, { cluster: '', address: entry.via, home: true })
+    this.#goThrough(entry.name, { cluster: '', address: entry.via, home: true, life: undefined })
     this.#ask(entry.name, entry.via, entry.epoch)
   }
 
@@ -171,15 +193,17 @@ export class Gateways {
     if (through !== undefined) through.heardAt = this.#context.clock.now()
   }
 
-  #goThrough(name: string, to: Pick<Through, 'cluster' | 'address' | 'home'>): void {
+  #goThrough(name: string, to: Pick<Through, 'cluster' | 'address' | 'home' | 'life'>): void {
     const before = this.#through.get(name)
     if (before !== undefined && addressText(before.address) === addressText(to.address)) {
       before.cluster = to.cluster
+      before.life = to.life ?? before.life
       return
     }
     const letGo = this.#context.roads.keep(to.address)
     const now = this.#context.clock.now()
-    this.#through.set(name, { ...to, letGo, usedAt: now, heardAt: now, asked: false })
+    this.#through.set(name, { ...to, letGo, usedAt: now, heardAt: now, asked: false, later: undefined })
+    before?.later?.cancel()
     before?.letGo()
   }
 
@@ -207,7 +231,9 @@ export class Gateways {
   }
 
   stop(name: string): void {
-    this.#through.get(name)?.letGo()
+    const through = this.#through.get(name)
+    through?.later?.cancel()
+    through?.letGo()
     this.#through.delete(name)
   }
 
