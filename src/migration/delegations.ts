@@ -193,11 +193,12 @@ export class Delegations {
     if (at !== undefined && behind !== '') link.send({ type: 'LOCATED', entry: told, cluster: behind, address: at })
   }
 
-  /** That node is the gateway of its cluster now, for what runs here: answers go to it. */
+  /** That node is the gateway of its cluster now, for what is here: answers go to it. */
   renew({ peer }: Link, name: string): void {
     const { cluster, node, incarnation, address } = peer
     const known = this.of(name).find((one) => one.cluster === cluster)
-    if (known === undefined || this.#context.table.get(name)?.accepting !== true) return
+    // Frozen, too: its move may be given up, and then it answers from here.
+    if (known === undefined) return
     const renewed: Delegation = { cluster, node, incarnation, address, home: known.home }
     this.#mine.set(name, [...this.of(name).filter((one) => one !== known), renewed])
   }

@@ -193,3 +193,28 @@ t.test(
     await world.close()
   },
 )
+
+t.test(
+  'G11: a new gateway that asks while x is frozen has its answers when the move is given up (seed 12757)',
+  async (t) => {
+    const { world, kind } = await open('asked while frozen', { home: ['a', 'g'], third: ['f', 'c'], other: ['b'] })
+    const points = new Failpoints(world, ['a', 'g', 'f', 'c', 'b'])
+    const x = await world.run(world.at('g').start(kind, { name: 'x' }))
+    await world.run(x.sendMe(away('f')))
+    await world.advance(100)
+    points.lose('BEGUN', 'c', 'f')
+    const moving = world
+      .at('f')
+      .ref(kind, 'x')
+      .sendMe(away('b'), { timeoutMs: 20_000 })
+      .catch(({ code }) => code)
+    await world.advance(100)
+    // No power: f does not hear that the gateway has died.
+    world.crash('g', { silent: true })
+    await world.advance(15_000)
+    t.equal(world.at('a').whereis('x')?.node, 'a', 'a is the gateway, and has asked')
+    t.equal(await world.run(moving), 'ERR_MOVE_TIMEOUT')
+    t.equal(await world.run(world.at('a').ref(kind, 'x').call.add(1)), 1)
+    await world.close()
+  },
+)
