@@ -7,13 +7,12 @@ import type { Process } from '../process/host.js'
 import type { Lane } from '../process/mailbox.js'
 import type { Outcome } from '../process/outcome.js'
 import { frameValueLimits } from '../wire/codec.js'
+import { bodyBytesMax } from '../wire/frame.js'
 import { copyPortable } from '../wire/portable.js'
 import { Channel, type ChannelDeps, type Outgoing } from './channel.js'
 import { Load } from './load.js'
 import type { Parcel, Receipt } from './parcel.js'
 
-/** Room in a frame for what stands around a body: name, origin, numbers. */
-const ENVELOPE_BYTES = 1_024
 /** An idle channel is forgotten after this; a new one opens above every number this life has used. */
 const IDLE_MS = 60_000
 
@@ -131,7 +130,7 @@ export class Channels {
     const { limits } = this.#deps
     try {
       const copied = copyPortable(body, 'message', frameValueLimits(limits))
-      const limit = limits.frameBytesMax - ENVELOPE_BYTES
+      const limit = bodyBytesMax(limits)
       // The estimate is not exact: only near the limit it is worth knowing better.
       const bytes = copied.bytes * 2 < limit ? copied.bytes : Load.of(copied.copy, limits).bytes().length
       if (bytes <= limit) return { copy: copied.copy, bytes }

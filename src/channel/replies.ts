@@ -12,6 +12,7 @@ import type { KeptReply } from '../process/image.js'
 import { type CallId, callKey, type Lane } from '../process/mailbox.js'
 import { failure, type Outcome, outcomeToWire } from '../process/outcome.js'
 import { encodeValue, frameValueLimits } from '../wire/codec.js'
+import { bodyBytesMax } from '../wire/frame.js'
 
 /** An answer outlives its call's deadline by this: the caller may be a resend away. */
 const GRACE_MS = 5_000
@@ -83,7 +84,7 @@ export class Replies {
     const encode = (one: Outcome) => encodeValue(outcomeToWire(one), 'result', frameValueLimits(limits))
     try {
       const body = encode(outcome)
-      const limit = limits.frameBytesMax - 1_024
+      const limit = bodyBytesMax(limits)
       if (body.length <= limit) return body
       const what = `The answer of ${process.name}`
       return encode(failure(fail('ERR_FRAME_TOO_LARGE', { bytes: body.length, limit, what }, { executed: 'yes' })))

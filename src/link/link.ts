@@ -10,7 +10,7 @@ import { type Address, type Identity, nodeKey } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
 import type { Socket } from '../transport/transport.js'
-import { decodeFrame, encodeFrame } from '../wire/frame.js'
+import { bodyBytesMax, decodeFrame, encodeFrame } from '../wire/frame.js'
 import type { KindOffer, Message } from '../wire/messages.js'
 import { type Beat, Heartbeat } from './heartbeat.js'
 import { SendQueue } from './send-queue.js'
@@ -25,9 +25,6 @@ export interface Peer extends Identity {
   /** Of our own cluster. */
   readonly member: boolean
 }
-
-/** Room in a frame for what stands around a body: name, origin, numbers. */
-const ENVELOPE_BYTES = 1_024
 
 interface LinkDeps {
   readonly clock: Clock
@@ -82,7 +79,7 @@ export class Link {
 
   /** The largest body of a message or an answer that the peer takes. What is larger its sender hears of, from us. */
   get bodyBytesMax(): number {
-    return this.#limits.frameBytesMax - ENVELOPE_BYTES
+    return bodyBytesMax(this.#limits)
   }
 
   /** Bytes that wait for this peer to read, chunks included. Who can hold back should, above some of them. */

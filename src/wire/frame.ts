@@ -89,3 +89,9 @@ export const decodeFrame = (kind: number, body: Buffer, limits: Limits): Message
   fields.type = type
   return fields as unknown as Message
 }
+
+/** Room in a frame for what stands around a body: name, origin, numbers. */
+const ENVELOPE_BYTES = 1_024
+
+/** The largest body of a message or an answer that fits into a frame. */
+export const bodyBytesMax = ({ frameBytesMax }: Pick<Limits, 'frameBytesMax'>): number => frameBytesMax - ENVELOPE_BYTES

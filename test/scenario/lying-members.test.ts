@@ -44,6 +44,12 @@ const bringTo = (liar: Liar, to: MobilityNode, name: string, epoch: number) => {
   return { name, attempt }
 }
 
+/** A process that m says it runs. */
+const ofLiar = (name: string, epoch: number): Entry => ({
+  ...{ name, kind: 'counter', node: 'm', incarnation: 7 },
+  ...{ epoch, line: epoch, status: 'live', reason: '' },
+})
+
 /** Each name has another home. */
 const NAMES = ['ghost', 'x1', 'x2', 'x3', 'x4', 'x5']
 
@@ -51,16 +57,7 @@ t.test('G11: a name of a dead member ends too when its home knew it in an older 
   for (const name of NAMES) {
     const { world, liar, end } = await cluster(`two epochs of ${name}`)
     const epoch = world.clock.wall()
-    const entry: Entry = {
-      name,
-      kind: 'counter',
-      node: 'm',
-      incarnation: 7,
-      epoch,
-      line: epoch,
-      status: 'live',
-      reason: '',
-    }
+    const entry = ofLiar(name, epoch)
     // It dies in the middle of telling of a newer life; whoever sees its death first tells the home.
     for (const to of ['a', 'b', 'c']) liar(to).say({ type: 'REGISTERED', entries: [entry] })
     await world.advance(10)
@@ -80,16 +77,7 @@ t.test('G11: of two who tell its home of a dead member before it knows, the newe
   for (const name of NAMES) {
     const { world, liar, end } = await cluster(`two words on ${name}`)
     const epoch = world.clock.wall()
-    const entry: Entry = {
-      name,
-      kind: 'counter',
-      node: 'm',
-      incarnation: 7,
-      epoch,
-      line: epoch,
-      status: 'live',
-      reason: '',
-    }
+    const entry = ofLiar(name, epoch)
     const older = { ...entry, epoch: epoch - 5, line: epoch - 5 }
     liar('a').say({ type: 'REGISTERED', entries: [entry] })
     liar('b').say({ type: 'REGISTERED', entries: [older] })
