@@ -35,13 +35,34 @@ export interface Attempt {
 
 export const originOf = (id: Identity): Origin => `${id.cluster}/${id.node}/${id.incarnation}` as Origin
 
-/** Reads an origin that came over the wire. `undefined` when it is not one. */
-export const parseOrigin = (text: string): Identity | undefined => {
+/** A sender, and what its cursors are filed under: it outlives its lives, one for each lane. */
+interface Sender extends Identity {
+  readonly cursorKeys: readonly [string, string]
+}
+
+const readOrigin = (text: string): Sender | undefined => {
   const match = /^([A-Za-z0-9._-]{1,64})\/([A-Za-z0-9._-]{1,64})\/([0-9]{1,16})$/.exec(text)
   if (match === null) return undefined
   const incarnation = Number(match[3])
   if (!Number.isSafeInteger(incarnation)) return undefined
-  return { cluster: match[1] ?? '', node: match[2] ?? '', incarnation }
+  const [, cluster = '', node = ''] = match
+  const key = nodeKey({ cluster, node })
+  return { cluster, node, incarnation, cursorKeys: [`${key}|0`, `${key}|1`] }
+}
+
+// Every message names its origin, and a node hears few: read once. Bounded, since anybody may name anything.
+const KNOWN_ORIGINS_MAX = 1_024
+const knownOrigins = new Map<string, Sender>()
+
+/** Reads an origin that came over the wire. `undefined` when it is not one. */
+export const parseOrigin = (text: string): Sender | undefined => {
+  const known = knownOrigins.get(text)
+  if (known !== undefined) return known
+  const read = readOrigin(text)
+  if (read === undefined) return undefined
+  if (knownOrigins.size >= KNOWN_ORIGINS_MAX) knownOrigins.clear()
+  knownOrigins.set(text, read)
+  return read
 }
 
 export const sameIdentity = (a: Identity, b: Identity): boolean =>

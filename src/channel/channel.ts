@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../base/ports.js'
 import type { Process } from '../process/host.js'
 import type { Lane } from '../process/mailbox.js'
 import { errorOf, type Outcome } from '../process/outcome.js'
+import { Deadlines } from './deadlines.js'
 import { Load } from './load.js'
 import {
   openSender,
@@ -20,31 +21,9 @@ import {
   stepSender,
   tickAfter,
 } from './machine-sender.js'
+import type { Outgoing, SendFate } from './outgoing.js'
 import type { Courier, Parcel, Receipt } from './parcel.js'
-
-/** A message to send, with what to do about its fate. */
-export interface Outgoing {
-  readonly what: 'call' | 'cast' | 'info'
-  /** For error texts: `cart:42.add` */
-  readonly label: string
-  readonly load: Load
-  readonly bytes: number
-  /** When the answer, or the room in the window, must be there. Infinity: no limit. */
-  readonly dueAt: number
-  readonly timeoutMs: number
-  /** The process that sends it, so that its sends can be counted when it moves. */
-  readonly owner: Process | undefined
-  /** A call: the answer. Anything else: it is in the window. */
-  readonly settle: (outcome: { readonly value: unknown } | { readonly error: MobilityError }) => void
-}
-
-interface Entry {
-  readonly out: Outgoing
-  /** Withdrawn before it was put on a path: its number is used up all the same. */
-  void: boolean
-  /** It was put on a path as it is. */
-  carried: boolean
-}
+import { Window } from './window.js'
 
 export interface ChannelDeps {
   readonly clock: Clock
@@ -56,29 +35,38 @@ export interface ChannelDeps {
   readonly released: (name: string) => void
 }
 
+const submit: SenderEvent = { type: 'submit' }
+
 export class Channel {
   readonly name: string
   readonly lane: Lane
   readonly #deps: ChannelDeps
   #state: SenderState
-  readonly #entries = new Map<number, Entry>()
-  /** Calls in the window or beyond it, until their answer. */
-  readonly #calls = new Map<number, Outgoing>()
+  readonly #window: Window
   readonly #waiting = new Set<Outgoing>()
-  readonly #timers = new Map<Outgoing, Timer>()
-  #bytes = 0
+  readonly #deadlines: Deadlines
   #tick: Timer | undefined
   #path: string | undefined
+  #there = false
   /** The highest in which the name was seen to live. */
   #epoch = 0
   #progressAt = 0
-  lastUsedAt = 0
+  /** It was sent to since a sweep last looked. */
+  used = true
+  idleSince = 0
 
   constructor(name: string, lane: Lane, firstSeq: number, deps: ChannelDeps) {
     this.name = name
     this.lane = lane
     this.#deps = deps
     this.#state = openSender(firstSeq, deps.limits)
+    this.#window = new Window(firstSeq)
+    this.#deadlines = new Deadlines(deps.clock, (now) => this.#look(now))
+  }
+
+  /** The name is known to live: whoever ends it says so here. */
+  get open(): boolean {
+    return this.#there && this.#state.line !== undefined
   }
 
   get nextSeq(): number {
@@ -87,38 +75,37 @@ export class Channel {
 
   /** Nothing is unacknowledged, unanswered or waiting: it may be forgotten. */
   get idle(): boolean {
-    return this.#entries.size === 0 && this.#calls.size === 0 && this.#waiting.size === 0
+    return this.#window.idle && this.#waiting.size === 0
   }
 
   /** Messages of `owner` that are not acknowledged yet. */
   hasUnacked(owner: Process): boolean {
-    for (const entry of this.#entries.values()) if (entry.out.owner === owner && !entry.void) return true
+    if (this.#window.some((entry) => entry.out.owner === owner && !entry.void)) return true
     for (const out of this.#waiting) if (out.owner === owner) return true
     return false
   }
 
   submit(out: Outgoing): void {
-    this.lastUsedAt = this.#deps.clock.now()
-    this.#watchDeadline(out)
+    this.used = true
     // Behind those that wait, also when it is small enough for the room that is left (G3).
     if (this.#waiting.size === 0 && this.#roomFor(out)) return this.#admit(out)
     if (this.#waiting.size >= this.#deps.limits.waitingSendersMax)
       return this.#settle(out, { error: this.#overload(out) })
     this.#waiting.add(out)
+    this.#deadlines.by(out.lookAt)
   }
 
   #roomFor(out: Outgoing): boolean {
     const { windowMessagesMax, windowBytesMax } = this.#deps.limits
-    if (this.#entries.size >= windowMessagesMax) return false
-    return this.#entries.size === 0 || this.#bytes + out.bytes <= windowBytesMax
+    if (this.#window.size >= windowMessagesMax) return false
+    return this.#window.size === 0 || this.#window.bytes + out.bytes <= windowBytesMax
   }
 
   #admit(out: Outgoing): void {
-    const seq = this.#state.next
-    this.#entries.set(seq, { out, void: false, carried: false })
-    this.#bytes += out.bytes
-    if (out.what === 'call') this.#calls.set(seq, out)
-    this.#step({ type: 'submit' })
+    out.seq = this.#state.next
+    this.#window.push(out)
+    if (out.what === 'call') this.#deadlines.by(out.lookAt)
+    this.#step(submit)
     // In the window, for a cast, is all that its promise says.
     if (out.what !== 'call') this.#settle(out, { value: undefined })
   }
@@ -137,21 +124,21 @@ export class Channel {
 
   // ---- deadlines
 
-  #watchDeadline(out: Outgoing): void {
-    if (out.dueAt === Number.POSITIVE_INFINITY) return this.#watchWay(out)
-    this.#timers.set(
-      out,
-      this.#deps.clock.after(Math.max(0, out.dueAt - this.#deps.clock.now()), () => this.#late(out)),
-    )
+  /** Deals with those that are late. @returns when the next one may be */
+  #look(now: number): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const out of [...this.#window.calls(), ...this.#waiting]) {
+      if (out.lookAt <= now && this.#isLate(out)) this.#late(out)
+      else next = Math.min(next, out.lookAt)
+    }
+    return next
   }
 
   /** A move or a stop takes its time; but when the way there is known to be broken, its caller hears of it (G10). */
-  #watchWay(out: Outgoing): void {
-    const look = (): void => {
-      if (this.#deps.courier.lateBecause(this.name) === undefined) this.#watchWay(out)
-      else this.#late(out)
-    }
-    this.#timers.set(out, this.#deps.clock.after(this.#deps.limits.callTimeoutMs, look))
+  #isLate(out: Outgoing): boolean {
+    if (out.dueAt !== Number.POSITIVE_INFINITY || this.#deps.courier.lateBecause(this.name) !== undefined) return true
+    out.lookAt += this.#deps.limits.callTimeoutMs
+    return false
   }
 
   #late(out: Outgoing): void {
@@ -171,19 +158,14 @@ export class Channel {
       // Smaller ones may have waited behind it.
       return this.#fill()
     }
-    for (const [seq, call] of this.#calls) {
-      if (call !== out) continue
-      this.#calls.delete(seq)
-      const entry = this.#entries.get(seq)
-      const untouched = entry !== undefined && seq >= this.#state.touched
-      if (untouched) entry.void = true
-      return this.#settle(out, { error: error(untouched ? 'no' : 'maybe') })
-    }
+    if (out.what !== 'call' || this.#window.settle(out.seq) === undefined) return
+    const entry = this.#window.at(out.seq)
+    const untouched = entry !== undefined && out.seq >= this.#state.touched
+    if (untouched) entry.void = true
+    this.#settle(out, { error: error(untouched ? 'no' : 'maybe') })
   }
 
-  #settle(out: Outgoing, fate: { value: unknown } | { error: MobilityError }): void {
-    this.#timers.get(out)?.cancel()
-    this.#timers.delete(out)
+  #settle(out: Outgoing, fate: SendFate): void {
     out.settle(fate)
     this.#deps.released(this.name)
   }
@@ -196,6 +178,7 @@ export class Channel {
    */
   route(again = false): void {
     const route = this.#deps.courier.route(this.name)
+    this.#there = route.type === 'there'
     if (route.type === 'there') this.#follow(route)
     if (route.type === 'dead' || route.type === 'unknown') {
       this.#path = undefined
@@ -236,35 +219,39 @@ export class Channel {
   /** Those that waited for room. @param looks  where nobody is any more they must hear of it, too (G9) */
   #refill(looks: boolean): void {
     this.#fill()
-    if (looks && this.#state.line === undefined && this.#entries.size > 0) this.route()
+    if (looks && this.#state.line === undefined && this.#window.size > 0) this.route()
   }
 
   /** A reply came. One that nobody waits for is dropped. */
   reply(seq: number, outcome: Outcome): void {
-    const out = this.#calls.get(seq)
-    if (out === undefined) return
-    this.#calls.delete(seq)
-    this.#settle(out, outcome.ok ? { value: outcome.value } : { error: errorOf(outcome) })
+    const out = this.#window.settle(seq)
+    if (out !== undefined) this.#settle(out, outcome.ok ? { value: outcome.value } : { error: errorOf(outcome) })
   }
 
   /** The peer on its way cannot take it. Nothing but its number goes there, now or later. */
   refuse(seq: number, error: (executed: 'no' | 'maybe') => MobilityError): void {
-    const entry = this.#entries.get(seq)
+    const entry = this.#window.at(seq)
     if (entry === undefined || entry.void) return
     const { out, carried } = entry
     entry.void = true
     const failed = error(carried ? 'maybe' : 'no')
-    if (this.#calls.delete(seq)) return this.#settle(out, { error: failed })
+    if (this.#window.settle(seq) !== undefined) return this.#settle(out, { error: failed })
     if (out.what === 'call') return
     this.#deps.events.emit('undelivered', { name: this.name, what: out.what, count: 1, reason: failed.code })
   }
 
+  /** No timer of it is left. */
+  cancel(): void {
+    this.#tick?.cancel()
+    this.#deadlines.cancel()
+  }
+
   /** The node stops: nobody waits any longer. */
   close(error: (executed: 'no' | 'maybe') => MobilityError): void {
-    this.#tick?.cancel()
-    for (const out of [...this.#waiting, ...this.#calls.values()]) this.giveUp(out, error)
+    this.cancel()
+    for (const out of [...this.#waiting, ...this.#window.calls()]) this.giveUp(out, error)
     // Casts that were let in: nobody sends them again (G5).
-    this.#drop(this.#state.base, this.#state.next, 'its sender stops')
+    this.#drop(this.#state.next, 'its sender stops')
   }
 
   // ---- machine
@@ -291,39 +278,27 @@ export class Channel {
           reason === '' || reason === 'noproc' || reason.startsWith('nobody')
             ? fail('ERR_NO_PROCESS', { name: this.name })
             : fail('ERR_STOPPED', { name: this.name, reason }, { executed: 'no', cause: out.label })
-    this.#drop(effect.from, effect.below, lost ? 'the process that took it is lost' : `it ended: ${reason}`)
-    for (const [seq, out] of [...this.#calls]) {
+    this.#drop(effect.below, lost ? 'the process that took it is lost' : `it ended: ${reason}`)
+    for (const out of this.#window.calls()) {
       // A lost line takes with it the answers of calls that were acknowledged too.
-      if (seq >= effect.below || (!lost && seq < effect.from)) continue
-      this.#calls.delete(seq)
+      if (out.seq >= effect.below || (!lost && out.seq < effect.from)) continue
+      this.#window.settle(out.seq)
       this.#settle(out, { error: error(out) })
     }
   }
 
   /** Messages that nobody answers for: counted and said (G5). */
-  #drop(from: number, below: number, reason: string): void {
+  #drop(below: number, reason: string): void {
     let count = 0
-    for (let seq = from; seq < below; seq += 1) {
-      const entry = this.#entries.get(seq)
-      if (entry === undefined) continue
+    for (let entry = this.#window.release(below); entry !== undefined; entry = this.#window.release(below)) {
       if (!entry.void && entry.out.what !== 'call') count += 1
-      this.#forget(seq, entry)
     }
     if (count > 0) this.#deps.events.emit('undelivered', { name: this.name, what: 'cast', count, reason })
     this.#deps.released(this.name)
   }
 
-  #forget(seq: number, entry: Entry): void {
-    this.#entries.delete(seq)
-    this.#bytes -= entry.out.bytes
-  }
-
   #release(below: number): void {
-    // Entries stand in the order of their numbers.
-    for (const [seq, entry] of this.#entries) {
-      if (seq >= below) break
-      this.#forget(seq, entry)
-    }
+    while (this.#window.release(below) !== undefined);
     this.#deps.released(this.name)
     this.#fill()
   }
@@ -339,7 +314,7 @@ export class Channel {
   #transmit(from: number, to: number): void {
     const { line, opening, base } = this.#state
     for (let seq = from; seq < to; seq += 1) {
-      const entry = this.#entries.get(seq)
+      const entry = this.#window.at(seq)
       if (entry === undefined) continue
       const { out } = entry
       const gone = entry.void

@@ -3,14 +3,16 @@
  * processes go out here, whether the name is local or not.
  */
 import { fail, type MobilityError } from '../base/errors.js'
+import type { Timer } from '../base/ports.js'
 import type { Process } from '../process/host.js'
 import type { Lane } from '../process/mailbox.js'
 import type { Outcome } from '../process/outcome.js'
 import { frameValueLimits } from '../wire/codec.js'
 import { bodyBytesMax } from '../wire/frame.js'
 import { copyPortable } from '../wire/portable.js'
-import { Channel, type ChannelDeps, type Outgoing } from './channel.js'
+import { Channel, type ChannelDeps } from './channel.js'
 import { Load } from './load.js'
+import type { Outgoing, SendFate } from './outgoing.js'
 import type { Parcel, Receipt } from './parcel.js'
 
 /** An idle channel is forgotten after this; a new one opens above every number this life has used. */
@@ -34,16 +36,27 @@ interface SendOptions {
   readonly label: string
 }
 
-interface Held {
-  submit(): void
-  fail(error: MobilityError): void
+/** What nearly every cast resolves to at once. */
+const inTheWindow = Promise.resolve()
+
+/** What waits until the old node of its sender has flushed, in order. */
+type Held = Map<Outgoing, { readonly channel: Channel; readonly timer: Timer }>
+
+/** A signal may outlive its calls by far. */
+const abortable = (signal: AbortSignal, settle: Outgoing['settle'], abort: () => void): Outgoing['settle'] => {
+  signal.addEventListener('abort', abort)
+  return (fate) => {
+    signal.removeEventListener('abort', abort)
+    settle(fate)
+  }
 }
 
 export class Channels {
   readonly #deps: ChannelDeps
-  readonly #channels = new Map<string, Channel>()
+  /** By lane, then by name. */
+  readonly #channels: readonly [Map<string, Channel>, Map<string, Channel>] = [new Map(), new Map()]
   /** Sends of a moved-in process that must wait until its old node has flushed what was sent there. */
-  readonly #holds = new Map<Process, Map<string, Set<Held>>>()
+  readonly #holds = new Map<Process, Map<string, Held>>()
   #flushes: Array<{ owner: Process; name: string; flushed: (name: string) => void }> = []
   /** Highest number used by any channel that was forgotten, plus one. */
   #floor = 1
@@ -54,7 +67,7 @@ export class Channels {
   }
 
   get size(): number {
-    return this.#channels.size
+    return this.#channels[0].size + this.#channels[1].size
   }
 
   /** @returns the answer; rejects with a typed error that says whether it was executed (G9) */
@@ -67,13 +80,20 @@ export class Channels {
 
   /** Resolves when the message is in the window. Its rejection is handled already: not awaiting it never ends Node. */
   cast(name: string, what: 'cast' | 'info', body: unknown, options: SendOptions): Promise<void> {
+    let fate: SendFate | undefined
+    let later: Outgoing['settle'] | undefined
+    this.#send(name, what, body, options, (settled) => {
+      fate = settled
+      if ('error' in settled)
+        this.#deps.events.emit('undelivered', { name, what, count: 1, reason: settled.error.code })
+      later?.(settled)
+    })
+    if (fate !== undefined && !('error' in fate)) return inTheWindow
     const sent = new Promise<void>((resolve, reject) => {
-      const settle: Outgoing['settle'] = (fate) => ('error' in fate ? reject(fate.error) : resolve())
-      this.#send(name, what, body, options, settle)
+      later = (settled) => ('error' in settled ? reject(settled.error) : resolve())
+      if (fate !== undefined) later(fate)
     })
-    sent.catch((error: MobilityError) => {
-      this.#deps.events.emit('undelivered', { name, what, count: 1, reason: error.code })
-    })
+    sent.catch(() => {})
     return sent
   }
 
@@ -81,49 +101,46 @@ export class Channels {
     const { limits, clock, courier } = this.#deps
     // One turn later: whoever tries again in a loop of promises must not keep the answer from coming in.
     const refuse = (error: MobilityError): void => clock.soon(() => settle({ error }))
+    const { lane = 0, owner, label, timeoutMs, signal } = options
     if (this.#closed !== undefined) return refuse(fail('ERR_NODE_STOPPED', { node: this.#closed }))
-    if (options.signal?.aborted === true)
-      return refuse(fail('ERR_ABORTED', { what: options.label }, { executed: 'no' }))
-    const copied = this.#copy(what, body, options.label)
+    if (signal?.aborted === true) return refuse(fail('ERR_ABORTED', { what: label }, { executed: 'no' }))
+    const copied = this.#copy(what, body, label)
     if ('error' in copied) return refuse(copied.error)
-    if (courier.route(name).type !== 'there') return refuse(fail('ERR_NO_PROCESS', { name }))
-    const dueAt = clock.now() + options.timeoutMs
-    const { owner, label, timeoutMs, signal } = options
-    const channel = this.#open(name, options.lane ?? 0)
-    const aborted = (executed: 'no' | 'maybe') => fail('ERR_ABORTED', { what: label }, { executed })
-    const abort = (): void => (held?.has(waiting) === true ? waiting.fail(aborted('no')) : channel.giveUp(out, aborted))
+    const known = this.#channels[lane].get(name)
+    if (known?.open !== true && courier.route(name).type !== 'there') return refuse(fail('ERR_NO_PROCESS', { name }))
+    const channel = known ?? this.#open(name, lane)
+    const now = clock.now()
     const out: Outgoing = {
       what,
       label,
       load: Load.of(copied.copy, limits),
       bytes: copied.bytes,
-      dueAt,
+      dueAt: now + timeoutMs,
       timeoutMs,
       owner,
-      settle: (fate) => {
-        // A signal may outlive its calls by far.
-        signal?.removeEventListener('abort', abort)
-        settle(fate)
-      },
+      settle: signal === undefined ? settle : abortable(signal, settle, () => this.#abort(channel, out)),
+      seq: 0,
+      lookAt: now + (timeoutMs === Number.POSITIVE_INFINITY ? limits.callTimeoutMs : timeoutMs),
     }
-    signal?.addEventListener('abort', abort)
     const held = owner === undefined ? undefined : this.#holds.get(owner)?.get(name)
     if (held === undefined) return channel.submit(out)
     // Its time runs while it is held, too (G9).
-    const late = (): void => waiting.fail(fail('ERR_TIMEOUT', { what: label, ms: timeoutMs }, { executed: 'no' }))
-    const timer = clock.after(Math.min(timeoutMs, LONGEST_MS), late)
-    const waiting: Held = {
-      submit: () => {
-        timer.cancel()
-        channel.submit(out)
-      },
-      fail: (error) => {
-        timer.cancel()
-        held.delete(waiting)
-        out.settle({ error })
-      },
-    }
-    held.add(waiting)
+    const late = (): void =>
+      this.#withdraw(held, out, fail('ERR_TIMEOUT', { what: label, ms: timeoutMs }, { executed: 'no' }))
+    held.set(out, { channel, timer: clock.after(Math.min(timeoutMs, LONGEST_MS), late) })
+  }
+
+  #withdraw(held: Held, out: Outgoing, error: MobilityError): void {
+    held.get(out)?.timer.cancel()
+    held.delete(out)
+    out.settle({ error })
+  }
+
+  #abort(channel: Channel, out: Outgoing): void {
+    const aborted = (executed: 'no' | 'maybe') => fail('ERR_ABORTED', { what: out.label }, { executed })
+    const held = out.owner === undefined ? undefined : this.#holds.get(out.owner)?.get(channel.name)
+    if (held?.has(out) === true) this.#withdraw(held, out, aborted('no'))
+    else channel.giveUp(out, aborted)
   }
 
   #copy(what: string, body: unknown, label: string): { copy: unknown; bytes: number } | { error: MobilityError } {
@@ -141,12 +158,8 @@ export class Channels {
   }
 
   #open(name: string, lane: Lane): Channel {
-    const key = `${lane}${name}`
-    const known = this.#channels.get(key)
-    if (known !== undefined) return known
     const channel = new Channel(name, lane, this.#floor, this.#deps)
-    this.#channels.set(key, channel)
-    channel.lastUsedAt = this.#deps.clock.now()
+    this.#channels[lane].set(name, channel)
     channel.route()
     return channel
   }
@@ -155,26 +168,25 @@ export class Channels {
 
   /** The registry says something new about `name`; or, with `again`, its copy runs again where it was. */
   routeChanged(name: string, again = false): void {
-    this.#channels.get(`0${name}`)?.route(again)
-    this.#channels.get(`1${name}`)?.route(again)
+    for (const channels of this.#channels) channels.get(name)?.route(again)
   }
 
   /** A link came up or went down: every channel looks again. */
   routesChanged(): void {
-    for (const channel of this.#channels.values()) channel.route()
+    for (const channel of this.#all()) channel.route()
   }
 
   receipt(name: string, lane: Lane, receipt: Receipt): void {
-    this.#channels.get(`${lane}${name}`)?.receipt(receipt)
+    this.#channels[lane].get(name)?.receipt(receipt)
   }
 
   reply(name: string, lane: Lane, seq: number, outcome: Outcome): void {
-    this.#channels.get(`${lane}${name}`)?.reply(seq, outcome)
+    this.#channels[lane].get(name)?.reply(seq, outcome)
   }
 
   /** A message of ours is too large for the peer on its way. */
   refuse({ name, lane, seq }: Parcel, error: (executed: 'no' | 'maybe') => MobilityError): void {
-    this.#channels.get(`${lane}${name}`)?.refuse(seq, error)
+    this.#channels[lane].get(name)?.refuse(seq, error)
   }
 
   // ---- a moving sender
@@ -182,13 +194,13 @@ export class Channels {
   /** Names to which the process has messages that are not acknowledged, or that wait for its old node. */
   unacked(owner: Process): string[] {
     const names = new Set(this.#holds.get(owner)?.keys() ?? [])
-    for (const channel of this.#channels.values()) if (channel.hasUnacked(owner)) names.add(channel.name)
+    for (const channel of this.#all()) if (channel.hasUnacked(owner)) names.add(channel.name)
     return [...names]
   }
 
   /** Holds the process's sends to these names until `release`. */
   hold(owner: Process, names: readonly string[]): void {
-    if (names.length > 0) this.#holds.set(owner, new Map(names.map((name) => [name, new Set()])))
+    if (names.length > 0) this.#holds.set(owner, new Map(names.map((name) => [name, new Map()])))
   }
 
   holds(owner: Process): boolean {
@@ -202,7 +214,10 @@ export class Channels {
       if (name !== undefined && target !== name) continue
       held?.delete(target)
       if (held?.size === 0) this.#holds.delete(owner)
-      for (const send of sends) send.submit()
+      for (const [out, { channel, timer }] of sends) {
+        timer.cancel()
+        channel.submit(out)
+      }
       // It may have moved on meanwhile, and its next node waits for this one.
       this.#released(target)
     }
@@ -229,25 +244,39 @@ export class Channels {
    * whose end is forgotten, too, has nobody to ask any more.
    */
   sweep(): void {
-    const before = this.#deps.clock.now() - IDLE_MS
+    const now = this.#deps.clock.now()
     // What is held will go out on the channel that it was given.
     const held = new Set([...this.#holds.values()].flatMap((names) => [...names.keys()]))
-    for (const [key, channel] of this.#channels) {
+    for (const channel of this.#all()) {
       if (!channel.idle && this.#deps.courier.route(channel.name).type === 'unknown') channel.route()
-      if (!channel.idle || channel.lastUsedAt > before || held.has(channel.name)) continue
-      this.#floor = Math.max(this.#floor, channel.nextSeq)
-      this.#channels.delete(key)
+      if (!channel.idle || channel.used || held.has(channel.name)) {
+        channel.used = false
+        channel.idleSince = now
+      } else if (channel.idleSince < now - IDLE_MS) {
+        this.#floor = Math.max(this.#floor, channel.nextSeq)
+        channel.cancel()
+        this.#channels[channel.lane].delete(channel.name)
+      }
     }
+  }
+
+  *#all(): Iterable<Channel> {
+    yield* this.#channels[0].values()
+    yield* this.#channels[1].values()
   }
 
   close(node: string): void {
     this.#closed = node
-    for (const channel of this.#channels.values()) {
+    for (const channel of this.#all()) {
       channel.close((executed) => fail('ERR_NODE_STOPPED', { node }, { executed }))
     }
-    this.#channels.clear()
-    const held = [...this.#holds.values()].flatMap((byName) => [...byName.values()].flatMap((sends) => [...sends]))
-    for (const send of held) send.fail(fail('ERR_NODE_STOPPED', { node }, { executed: 'no' }))
+    for (const channels of this.#channels) channels.clear()
+    for (const byName of this.#holds.values()) {
+      for (const held of byName.values()) {
+        for (const out of [...held.keys()])
+          this.#withdraw(held, out, fail('ERR_NODE_STOPPED', { node }, { executed: 'no' }))
+      }
+    }
     this.#holds.clear()
   }
 }

@@ -15,7 +15,7 @@ import type { Destination } from '../process/destination.js'
 import { checkReason, type MoveOptions } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { Cursor } from '../process/image.js'
-import type { CallId, Lane } from '../process/mailbox.js'
+import type { CallId } from '../process/mailbox.js'
 import { failure } from '../process/outcome.js'
 import { FIRST_SEQ, receive } from './machine-receiver.js'
 import type { ChannelId, Parcel, Receipt } from './parcel.js'
@@ -35,6 +35,7 @@ interface InboxDeps {
   readonly events: Events
   /** This node's own: who its members are, membership limits. */
   readonly cluster: () => string
+  readonly origin: () => Origin
   /** Sends a receipt to the sender of a channel, wherever it is. */
   readonly receipt: (id: ChannelId, receipt: Receipt) => void
   /** Runs `then` when the source of the process's last move knows that it runs here. */
@@ -43,16 +44,19 @@ interface InboxDeps {
 
 interface PendingAck extends ChannelId {
   readonly process: Process
+  taken: number
 }
 
-const cursorKey = (origin: Origin, lane: Lane): string => `${origin.slice(0, origin.lastIndexOf('/'))}|${lane}`
+/** A sender of this node hears at once when so much was taken: what it keeps until then is memory that grows old. */
+const OWN_ACK_EVERY = 32
 
 export class Inbox {
   readonly #deps: InboxDeps
   readonly #ended = new Map<string, EndedLife>()
   /** Senders whose messages a frozen or inert copy dropped. */
   readonly #dropped = new Map<string, Set<Origin>>()
-  #acks = new Map<string, PendingAck>()
+  /** By the cursor that moved. */
+  #acks = new Map<Cursor, PendingAck>()
   /** Dead senders that still have cursors here, and when a sweep first saw them dead. */
   #deadSince = new Map<string, number>()
 
@@ -69,7 +73,7 @@ export class Inbox {
     if (!process.accepting) return this.#drop(process, parcel.origin)
     const sender = parseOrigin(parcel.origin)
     if (sender === undefined) return
-    const key = cursorKey(parcel.origin, parcel.lane)
+    const key = sender.cursorKeys[parcel.lane]
     const cursor = process.cursors.get(key)
     // An older life of the sender: what it sent is of no one any more (R8).
     if (cursor !== undefined && cursor.incarnation > sender.incarnation) return
@@ -79,8 +83,13 @@ export class Inbox {
     if (verdict === 'stale' || verdict === 'ahead') return
     if (verdict === 'reset') return this.#receipt(parcel, { type: 'reset', line: process.line, epoch: process.epoch })
     if (verdict === 'accept' && !this.#accept(process, parcel)) return
-    process.cursors.set(key, { incarnation: sender.incarnation, next })
-    this.#ack(process, parcel)
+    if (known !== undefined && cursor !== undefined) {
+      cursor.next = next
+      return this.#ack(cursor, process, parcel)
+    }
+    const begun = { incarnation: sender.incarnation, next }
+    process.cursors.set(key, begun)
+    this.#ack(begun, process, parcel)
   }
 
   /** A gateway speaks for whomever it likes: what it may fill has an end (G15). Members are known, one by one. */
@@ -101,8 +110,9 @@ export class Inbox {
     if (life === undefined || parcel.line !== life.line) {
       return this.#receipt(parcel, { type: 'gone', epoch: life?.epoch ?? 0, next: 0, reason: life?.reason ?? 'noproc' })
     }
-    const cursor = life.cursors.get(cursorKey(parcel.origin, parcel.lane))
-    const known = cursor?.incarnation === parseOrigin(parcel.origin)?.incarnation ? cursor?.next : undefined
+    const sender = parseOrigin(parcel.origin)
+    const cursor = sender === undefined ? undefined : life.cursors.get(sender.cursorKeys[parcel.lane])
+    const known = cursor?.incarnation === sender?.incarnation ? cursor?.next : undefined
     this.#receipt(parcel, { type: 'gone', epoch: life.epoch, next: known ?? FIRST_SEQ, reason: life.reason })
   }
 
@@ -114,13 +124,6 @@ export class Inbox {
   #accept(process: Process, parcel: Parcel): boolean {
     if (parcel.what === 'void') return true
     const from: CallId = { origin: parcel.origin, lane: parcel.lane, seq: parcel.seq }
-    if (parcel.what === 'call' && parcel.dueAt <= this.#deps.clock.now()) {
-      process.answer(
-        from,
-        failure(fail('ERR_TIMEOUT', { what: `A call of ${process.name}`, ms: 0 }, { executed: 'no' })),
-      )
-      return true
-    }
     try {
       const body = parcel.load.value()
       if (parcel.lane === 1) return this.#system(process, from, body)
@@ -159,24 +162,33 @@ export class Inbox {
 
   // ---- acks
 
-  #ack(process: Process, { name, origin, lane }: ChannelId): void {
-    if (this.#acks.size === 0) this.#deps.clock.soon(() => this.#flush())
-    this.#acks.set(`${lane}${origin}|${name}`, { name, origin, lane, process })
+  #ack(cursor: Cursor, process: Process, { name, origin, lane }: ChannelId): void {
+    const pending = this.#acks.get(cursor)
+    if (pending === undefined) {
+      if (this.#acks.size === 0) this.#deps.clock.soon(() => this.#flush())
+      this.#acks.set(cursor, { name, origin, lane, process, taken: 1 })
+      return
+    }
+    pending.taken += 1
+    if (pending.taken < OWN_ACK_EVERY || origin !== this.#deps.origin()) return
+    pending.taken = 0
+    this.#acknowledge(cursor, pending)
   }
 
   #flush(): void {
     const acks = this.#acks
     this.#acks = new Map()
-    for (const { process, ...id } of acks.values()) {
-      // Frozen since: it must not acknowledge any more, and need not, the cursor travels.
-      if (!process.accepting && process.phase !== 'ending' && process.phase !== 'ended') {
-        this.#drop(process, id.origin)
-        continue
-      }
-      const cursor = process.cursors.get(cursorKey(id.origin, id.lane))
-      if (cursor !== undefined)
-        this.#receipt(id, { type: 'ack', line: process.line, epoch: process.epoch, next: cursor.next })
-    }
+    for (const [cursor, pending] of acks) this.#acknowledge(cursor, pending)
+  }
+
+  #acknowledge(cursor: Cursor, { process, name, origin, lane }: PendingAck): void {
+    // Frozen since: it must not acknowledge any more, and need not, the cursor travels.
+    if (!process.accepting && process.phase !== 'ending' && process.phase !== 'ended')
+      return this.#drop(process, origin)
+    const key = parseOrigin(origin)?.cursorKeys[lane] ?? ''
+    const { line, epoch } = process
+    if (process.cursors.get(key) === cursor)
+      this.#receipt({ name, origin, lane }, { type: 'ack', line, epoch, next: cursor.next })
   }
 
   // ---- frozen copies

@@ -7,18 +7,20 @@ import { decodeValue, encodeValue, frameValueLimits } from '../wire/codec.js'
 
 export class Load {
   readonly #limits: Limits
-  #value: { readonly value: unknown } | undefined
+  #value: unknown
+  #hasValue: boolean
   #bytes: Buffer | undefined
 
-  private constructor(limits: Limits, value: { readonly value: unknown } | undefined, bytes: Buffer | undefined) {
+  private constructor(limits: Limits, value: unknown, bytes: Buffer | undefined) {
     this.#limits = limits
     this.#value = value
+    this.#hasValue = bytes === undefined
     this.#bytes = bytes
   }
 
   /** Of a value that is a copy of its own already. */
   static of(value: unknown, limits: Limits): Load {
-    return new Load(limits, { value }, undefined)
+    return new Load(limits, value, undefined)
   }
 
   static from(bytes: Buffer, limits: Limits): Load {
@@ -27,13 +29,16 @@ export class Load {
 
   /** The receiver owns it from now on. @throws ERR_DECODE */
   value(): unknown {
-    this.#value ??= { value: decodeValue(this.#bytes as Buffer, frameValueLimits(this.#limits)) }
-    return this.#value.value
+    if (!this.#hasValue) {
+      this.#value = decodeValue(this.#bytes as Buffer, frameValueLimits(this.#limits))
+      this.#hasValue = true
+    }
+    return this.#value
   }
 
   /** @throws ERR_NOT_PORTABLE */
   bytes(): Buffer {
-    this.#bytes ??= encodeValue(this.#value?.value, 'message', frameValueLimits(this.#limits))
+    this.#bytes ??= encodeValue(this.#value, 'message', frameValueLimits(this.#limits))
     return this.#bytes
   }
 }

@@ -76,12 +76,24 @@ interface Step {
 
 const none: readonly SenderEffect[] = []
 
+/** The same line, further on. Written out: it is made for each message, and a spread takes several times as long. */
+const advance = (state: SenderState, base: number, sent: number, next: number): SenderState => ({
+  line: state.line,
+  opening: state.opening,
+  base,
+  sent,
+  touched: Math.max(state.touched, sent),
+  next,
+  up: state.up,
+  backoffMs: state.backoffMs,
+})
+
 /** Puts on the path what may go there, up to `to`. */
 const transmitUpTo = (state: SenderState, to: number, before: readonly SenderEffect[] = none): Step => {
   if (!state.up || state.sent >= to) return { state, effects: before }
   const transmit: SenderEffect = { type: 'transmit', from: state.sent, to }
   return {
-    state: { ...state, sent: to, touched: Math.max(state.touched, to) },
+    state: advance(state, state.base, to, state.next),
     effects: before.length === 0 ? [transmit] : [...before, transmit],
   }
 }
@@ -119,7 +131,7 @@ export const stepSender = (state: SenderState, event: SenderEvent, limits: Sende
 const act = (state: SenderState, event: SenderEvent, limits: SenderLimits): Step => {
   switch (event.type) {
     case 'submit': {
-      const grown = { ...state, next: state.next + 1 }
+      const grown = advance(state, state.base, state.sent, state.next + 1)
       return transmitUpTo(grown, grown.next)
     }
     case 'route': {

@@ -6,7 +6,7 @@
  *   send, bulk --> encode --> send-queue --> socket
  */
 import { type ErrorCode, fail, isMobilityError } from '../base/errors.js'
-import { type Address, type Identity, nodeKey } from '../base/ids.js'
+import { type Address, type Identity, nodeKey, originOf } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
 import type { Socket } from '../transport/transport.js'
@@ -45,6 +45,8 @@ export class Link {
   readonly dialed: boolean
   /** When it came up, in ms of the clock. */
   readonly upAt: number
+  /** Tells it from every other link: the life of the peer, and when it came up. */
+  readonly path: string
   readonly #deps: LinkDeps
   readonly #limits: Limits
   readonly #queue: SendQueue
@@ -58,6 +60,7 @@ export class Link {
     this.peer = peer
     this.dialed = deps.dialed
     this.upAt = clock.now()
+    this.path = `${originOf(peer)} ${this.upAt}`
     this.#deps = deps
     this.#limits = { ...limits, frameBytesMax: Math.min(limits.frameBytesMax, peer.frameBytesMax) }
     const silent = (): void => this.close('ERR_LINK_LOST', 'silent')

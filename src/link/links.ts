@@ -114,7 +114,7 @@ export class Links {
 
   /** The link to a node, when it is up. */
   to(cluster: string, node: string): Link | undefined {
-    return this.#table.get(nodeKey({ cluster, node }))
+    return this.#table.get(cluster, node)
   }
 
   /** All that are up. */
@@ -335,7 +335,7 @@ export class Links {
     const { peer } = link
     live.link = link
     if (self().identity.cluster === '' && peer.member) this.#guarded('adopt', () => handlers.adopt(peer.cluster))
-    const previous = this.#table.get(nodeKey(peer))
+    const previous = this.#table.get(peer.cluster, peer.node)
     previous?.close('ERR_LINK_LOST', previous.peer.incarnation < peer.incarnation ? 'restarted' : 'replaced')
     // The peer gives its own dial up too; sooner when it hears of it.
     if (link.dialed && isLower(self().identity, peer)) {

@@ -4,7 +4,8 @@ import type { Link } from './link.js'
 
 export class LinkTable {
   readonly #knownMax: number
-  readonly #up = new Map<string, Link>()
+  /** By cluster, then by node: every message asks. */
+  readonly #up = new Map<string, Map<string, Link>>()
   /** Where a link leads: the address that the peer named, and those that were dialed. */
   readonly #byAddress = new Map<string, Link>()
   /** Oldest first. */
@@ -15,8 +16,8 @@ export class LinkTable {
     this.#knownMax = knownMax
   }
 
-  get(key: string): Link | undefined {
-    return this.#up.get(key)
+  get(cluster: string, node: string): Link | undefined {
+    return this.#up.get(cluster)?.get(node)
   }
 
   at(address: Address): Link | undefined {
@@ -24,7 +25,7 @@ export class LinkTable {
   }
 
   all(): Link[] {
-    return [...this.#up.values()]
+    return [...this.#up.values()].flatMap((links) => [...links.values()])
   }
 
   highest(key: string): number | undefined {
@@ -32,14 +33,17 @@ export class LinkTable {
   }
 
   put(link: Link, addresses: readonly Address[]): void {
-    const key = nodeKey(link.peer)
-    this.#up.set(key, link)
+    const { cluster, node, incarnation } = link.peer
+    const links = this.#up.get(cluster) ?? new Map<string, Link>()
+    this.#up.set(cluster, links.set(node, link))
     for (const address of addresses) this.reach(link, address)
+    const key = nodeKey(link.peer)
     this.#known.delete(key)
-    this.#known.set(key, link.peer.incarnation)
+    this.#known.set(key, incarnation)
+    const linked = new Set(this.all().map((up) => nodeKey(up.peer)))
     for (const old of this.#known.keys()) {
       if (this.#known.size <= this.#knownMax) return
-      if (!this.#up.has(old)) this.#known.delete(old)
+      if (!linked.has(old)) this.#known.delete(old)
     }
   }
 
@@ -50,9 +54,11 @@ export class LinkTable {
 
   /** @returns whether it was in */
   drop(link: Link): boolean {
-    const key = nodeKey(link.peer)
-    if (this.#up.get(key) !== link) return false
-    this.#up.delete(key)
+    const { cluster, node } = link.peer
+    const links = this.#up.get(cluster)
+    if (links?.get(node) !== link) return false
+    links.delete(node)
+    if (links.size === 0) this.#up.delete(cluster)
     for (const [address, to] of this.#byAddress) if (to === link) this.#byAddress.delete(address)
     return true
   }

@@ -3,7 +3,13 @@
  * they cannot travel, or a peer or a gateway cannot take them.
  */
 import { fail, isMobilityError, type MobilityError } from '../base/errors.js'
+import type { Origin } from '../base/ids.js'
+import { later } from '../base/later.js'
 import type { Limits } from '../base/limits.js'
+import type { Channels } from '../channel/channels.js'
+import type { Replies } from '../channel/replies.js'
+import type { Process } from '../process/host.js'
+import type { CallId } from '../process/mailbox.js'
 import { failure, type Outcome, outcomeToWire } from '../process/outcome.js'
 import { encodeValue, frameValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
@@ -18,7 +24,7 @@ export const fittingBody = (name: string, body: Buffer, limit: number, limits: L
   return failedBody(fail('ERR_FRAME_TOO_LARGE', fields, { executed: 'yes' }), limits)
 }
 
-export const copiedOutcome = (outcome: Outcome, limits: Limits): Outcome => {
+const copiedOutcome = (outcome: Outcome, limits: Limits): Outcome => {
   const frame = frameValueLimits(limits)
   try {
     if (outcome.ok) return { ok: true, value: copyPortable(outcome.value, 'result', frame).copy }
@@ -27,4 +33,25 @@ export const copiedOutcome = (outcome: Outcome, limits: Limits): Outcome => {
     if (!isMobilityError(error)) throw error
     return failure(fail(error.code, error.fields, { executed: 'yes' }))
   }
+}
+
+/** What an answer needs of its node. */
+interface Answering {
+  readonly settings: { readonly limits: Limits }
+  readonly router: { isOwn(origin: Origin): boolean }
+  readonly channels: Channels
+  readonly replies: Replies
+}
+
+/** Local callers get a copy, in a turn of its own; others get bytes that are kept until they have them. */
+export const answer = (
+  { settings, router, channels, replies }: Answering,
+  process: Process,
+  to: CallId,
+  outcome: Outcome,
+  dueAt: number,
+): void => {
+  if (!router.isOwn(to.origin)) return replies.send(process, to, outcome, dueAt)
+  const copied = copiedOutcome(outcome, settings.limits)
+  later(() => channels.reply(process.name, to.lane, to.seq, copied))
 }

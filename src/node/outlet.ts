@@ -14,16 +14,14 @@ interface OutletDeps {
   readonly monitor: (name: string) => Monitor
 }
 
-const checkTimeout = (ms: unknown): number => {
-  if (typeof ms === 'number' && ms > 0) return ms
-  throw fail('ERR_BAD_ARGUMENT', { what: 'timeoutMs', why: 'it must be a number of ms above 0' })
-}
+const isTimeout = (ms: unknown): boolean => typeof ms === 'number' && ms > 0
+const wrongTimeout = () => fail('ERR_BAD_ARGUMENT', { what: 'timeoutMs', why: 'it must be a number of ms above 0' })
 
 /** @param owner  the process that sends; undefined for code outside */
 export const outlet = ({ channels, limits, monitor }: OutletDeps, owner: Process | undefined): RefPort => ({
-  async call(name, method, args, options: CallOptions) {
-    const timeoutMs = checkTimeout(options.timeoutMs ?? limits.callTimeoutMs)
-    return channels.call(name, [method, args], { timeoutMs, signal: options.signal, owner, label: `${name}.${method}` })
+  call(name, method, args, { timeoutMs = limits.callTimeoutMs, signal }: CallOptions) {
+    if (!isTimeout(timeoutMs)) return Promise.reject(wrongTimeout())
+    return channels.call(name, [method, args], { timeoutMs, signal, owner, label: `${name}.${method}` })
   },
   cast(name, method, args) {
     return channels.cast(name, 'cast', [method, args], {

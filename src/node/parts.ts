@@ -6,7 +6,7 @@
  *     '-----> registry (who runs what)
  */
 import { Events } from '../base/events.js'
-import { type Address, type Identity, originOf, parseOrigin } from '../base/ids.js'
+import { type Address, type Identity, type Origin, originOf, parseOrigin } from '../base/ids.js'
 import type { Clock, Random } from '../base/ports.js'
 import { Channels } from '../channel/channels.js'
 import { Inbox } from '../channel/inbox.js'
@@ -18,8 +18,6 @@ import type { MoveContext } from '../migration/context.js'
 import { Coordinator } from '../migration/coordinator.js'
 import { oldestReadable } from '../process/gen-server.js'
 import type { Process, ProcessHost } from '../process/host.js'
-import type { CallId } from '../process/mailbox.js'
-import type { Outcome } from '../process/outcome.js'
 import { ProcessTable } from '../process/process-table.js'
 import { Scheduler } from '../process/scheduler.js'
 import { type Fate, Watches } from '../process/watches.js'
@@ -27,7 +25,7 @@ import { isNoEnd, saidAtEnd } from '../registry/reasons.js'
 import { Registry } from '../registry/registry.js'
 import type { Transport } from '../transport/transport.js'
 import type { Entry, Member, Message } from '../wire/messages.js'
-import { copiedOutcome } from './answers.js'
+import { answer } from './answers.js'
 import type { Settings } from './options.js'
 import { Monitors, outlet } from './outlet.js'
 import { Pulse } from './pulse.js'
@@ -62,18 +60,20 @@ export class Parts {
   readonly monitors: Monitors
   readonly host: ProcessHost
   readonly pulse: Pulse
-  identity: Identity
   address: Address
   /** Until then claims wait: the seeds may know the name. */
   expectingUntil = 0
   stopping = false
+  #identity: Identity
+  #origin: Origin
   readonly #watching = new Set<Process>()
   #sweep = { cancel(): void {} }
 
   constructor(settings: Settings, world: World, identity: Identity) {
     this.settings = settings
     this.world = world
-    this.identity = identity
+    this.#identity = identity
+    this.#origin = originOf(identity)
     this.address = settings.advertise ?? settings.listen
     this.events = new Events(identity.node, settings.logger)
     this.links = this.#makeLinks()
@@ -84,12 +84,13 @@ export class Parts {
     const { clock } = world
     const { limits } = settings
     const { events } = this
-    const origin = () => originOf(this.identity)
+    const origin = () => this.#origin
     this.channels = new Channels({ clock, limits, events, courier: this.router, origin })
     this.inbox = new Inbox({
       clock,
       limits,
       events,
+      origin,
       cluster: () => this.identity.cluster,
       receipt: (id, receipt) => this.router.receipt(id, receipt),
       whenSettled: (process, then) => this.coordinator.whenSettled(process, then),
@@ -114,6 +115,15 @@ export class Parts {
     this.coordinator = new Coordinator(this.#moveContext())
     this.pulse = this.#makePulse()
     this.#armSweep()
+  }
+
+  get identity(): Identity {
+    return this.#identity
+  }
+
+  set identity(identity: Identity) {
+    this.#identity = identity
+    this.#origin = originOf(identity)
   }
 
   #makeMembership(): Membership {
@@ -164,6 +174,7 @@ export class Parts {
       peers,
       directory,
       identity,
+      origin: () => this.#origin,
       parts: () => this,
     })
   }
@@ -246,7 +257,7 @@ export class Parts {
       events: this.events,
       scheduler: new Scheduler(clock),
       mayRun: () => this.pulse.mayRun(),
-      reply: (process, to, outcome, dueAt) => this.#reply(process, to, outcome, dueAt),
+      reply: (process, to, outcome, dueAt) => answer(this, process, to, outcome, dueAt),
       outlet: (process) => outlet({ channels: this.channels, limits, monitor }, process),
       move: (process, to, options, answer) => this.coordinator.move(process, to, options, answer),
       ended: (process, reason) => this.#ended(process, reason),
@@ -356,13 +367,6 @@ export class Parts {
     }
     this.events.emit('stopped', { name, kind, epoch, reason })
     this.router.callBack(name)
-  }
-
-  /** Local callers get a copy at once; others get bytes that are kept until they have them. */
-  #reply(process: Process, to: CallId, outcome: Outcome, dueAt: number): void {
-    if (!this.router.isOwn(to.origin)) return this.replies.send(process, to, outcome, dueAt)
-    const copied = copiedOutcome(outcome, this.settings.limits)
-    queueMicrotask(() => this.channels.reply(process.name, to.lane, to.seq, copied))
   }
 
   // ---- time

@@ -9,7 +9,8 @@
  */
 import { fail, type MobilityError, reasonOf } from '../base/errors.js'
 import type { Events } from '../base/events.js'
-import { addressText, type Identity, type Origin, originOf, parseOrigin, sameIdentity } from '../base/ids.js'
+import { addressText, type Identity, type Origin, parseOrigin, sameIdentity } from '../base/ids.js'
+import { later } from '../base/later.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Logger } from '../base/ports.js'
 import type { Channels } from '../channel/channels.js'
@@ -43,6 +44,7 @@ interface RouterDeps {
   readonly peers: Peers
   readonly directory: Directory
   readonly identity: () => Identity
+  readonly origin: () => Origin
   /** Made after the router, which is their way out. */
   readonly parts: () => { channels: Channels; inbox: Inbox; replies: Replies; coordinator: Coordinator }
 }
@@ -88,7 +90,7 @@ export class Router implements Courier {
   }
 
   #pathTo(link: Link | undefined): string | undefined {
-    return link === undefined ? undefined : `${originOf(link.peer)} ${link.upAt}`
+    return link?.path
   }
 
   #isHere(entry: Entry): boolean {
@@ -232,7 +234,7 @@ export class Router implements Courier {
     const { name, origin, lane } = id
     if (this.isOwn(origin)) {
       // In a turn of its own: the sender may be in the middle of a step.
-      queueMicrotask(() => this.#deps.parts().channels.receipt(name, lane, receipt))
+      later(() => this.#deps.parts().channels.receipt(name, lane, receipt))
       return
     }
     this.#deps.directory.flush()
@@ -250,7 +252,7 @@ export class Router implements Courier {
     const { origin, lane, seq } = to
     if (this.isOwn(origin)) {
       const limits = frameValueLimits(this.#deps.limits)
-      queueMicrotask(() => {
+      later(() => {
         this.#deps.parts().replies.acked(process, origin, lane, [seq])
         this.#deps.parts().channels.reply(process.name, lane, seq, outcomeFromWire(decodeValue(body, limits)))
       })
@@ -267,7 +269,7 @@ export class Router implements Courier {
 
   /** A sender of this node, in this life of it. */
   isOwn(origin: Origin): boolean {
-    return origin === originOf(this.#deps.identity())
+    return origin === this.#deps.origin()
   }
 
   replyAck({ name, origin, lane }: ChannelId, seqs: readonly number[]): void {

@@ -55,7 +55,7 @@ export const invoke = (process: Process, self: SelfHandle, envelope: Envelope): 
 
 /** What a returned value means. */
 export const judge = (process: Process, self: SelfHandle, envelope: Envelope, result: unknown): Verdict => {
-  const dropped = self.made.find((directive) => directive !== result)
+  const dropped = self.made.length === 0 ? undefined : self.made.find((directive) => directive !== result)
   self.made.length = 0
   if (dropped !== undefined) {
     const error = fail('ERR_DIRECTIVE_DROPPED', { name: process.name, directive: dropped.name })

@@ -10,7 +10,7 @@ import type { TimerImage } from './timers.js'
 /** Next sequence number that is taken from one sender on one lane. */
 export interface Cursor {
   readonly incarnation: number
-  readonly next: number
+  next: number
 }
 
 /** A reply that the caller has not acknowledged. */

@@ -19,19 +19,22 @@ export interface RefPort {
   monitor(name: string): Monitor
 }
 
-/** Every property is a function, made on first use. Never answers `then`: a promise chain would call it. */
+/**
+ * Every property is a function, made on first use and kept as a property of its own: the proxy stands behind the
+ * object, as its prototype, and is asked once a method. Never answers `then`: a promise chain would call it.
+ */
 const methods = (make: (method: string) => (...args: unknown[]) => unknown): object => {
-  const known = new Map<string, (...args: unknown[]) => unknown>()
-  return new Proxy(Object.create(null) as object, {
-    get: (_target, key) => {
+  const behind = new Proxy(Object.create(null) as object, {
+    get: (_target, key, asked) => {
       if (typeof key !== 'string' || key === 'then') return undefined
-      const found = known.get(key)
-      if (found !== undefined) return found
       const made = make(key)
-      known.set(key, made)
+      Object.defineProperty(asked, key, { value: made })
       return made
     },
+    // No such thing as `ref.call.add = ...`.
+    set: () => false,
   })
+  return Object.create(behind) as object
 }
 
 export const makeRef = <K extends AnyKind>(name: string, port: RefPort, options: CallOptions = {}): Ref<K> => ({
