@@ -27,25 +27,23 @@ let idleReader: Reader | undefined
 
 const empty = Buffer.alloc(0)
 
-/**
- * Writes a value behind `headroom` bytes that are left for the caller to fill in: a frame needs no second buffer.
- * @throws ERR_NOT_PORTABLE
- */
-export const encodeBehind = (headroom: number, value: unknown, root: string, limits: ValueLimits): Buffer => {
+/** The bytes that `write` writes, in one piece. What it throws is thrown. */
+export const written = (write: (writer: Writer) => void): Buffer => {
   const writer = idleWriter ?? newWriter(new Trail())
   idleWriter = undefined
-  try {
-    writer.flushed = 0
-    writer.trail.begin(root, limits)
-    if (headroom > 0) writer.reserve(headroom)
-    writer.write(value)
-    const bytes = writer.read() ?? empty
-    idleWriter = writer
-    return bytes
-  } catch (error) {
-    if (isMobilityError(error)) throw error
-    throw fail('ERR_NOT_PORTABLE', { path: root, why: reasonOf(error) }, { cause: error })
-  }
+  writer.flushed = 0
+  write(writer)
+  const bytes = bytesOf(writer)
+  idleWriter = writer
+  return bytes
+}
+
+/** All that was written since the last time. */
+const bytesOf = (writer: Writer): Buffer => {
+  const { start, offset } = writer
+  if (writer.flushed > 0 || start === offset) return writer.read() ?? empty
+  writer.start = offset
+  return writer.buffer.subarray(start, offset)
 }
 
 /**
@@ -54,22 +52,32 @@ export const encodeBehind = (headroom: number, value: unknown, root: string, lim
  * @param root  what the value is, for errors: `state`, `args`
  * @throws ERR_NOT_PORTABLE  with the path of what cannot travel, or of what is over a limit
  */
-export const encodeValue = (value: unknown, root: string, limits: ValueLimits): Buffer =>
-  encodeBehind(0, value, root, limits)
+export const encodeValue = (value: unknown, root: string, limits: ValueLimits): Buffer => {
+  try {
+    return written((writer) => {
+      writer.trail.begin(root, limits)
+      writer.write(value)
+    })
+  } catch (error) {
+    if (isMobilityError(error)) throw error
+    throw fail('ERR_NOT_PORTABLE', { path: root, why: reasonOf(error) }, { cause: error })
+  }
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /**
- * A scan, then the value.
- *
- * @param isFrame  the fields of a frame: no extensions, and large bytes as views of the input
+ * The value that `encodeValue` wrote. Takes bytes from anybody.
  * @throws ERR_DECODE
  */
-export const decodeGuarded = (bytes: Buffer, limits: ValueLimits, isFrame: boolean): unknown => {
-  scan(bytes, limits, !isFrame)
+export const decodeValue = (bytes: Uint8Array, limits: ValueLimits): unknown => {
+  const input = bufferOf(bytes)
+  scan(input, limits, true)
   const reader = idleReader ?? newReader()
   idleReader = undefined
-  reader.buffer = bytes
+  reader.buffer = input
   reader.offset = 0
-  reader.views = isFrame
   try {
     return reader.fetch()
   } catch (error) {
@@ -80,14 +88,3 @@ export const decodeGuarded = (bytes: Buffer, limits: ValueLimits, isFrame: boole
     idleReader = reader
   }
 }
-
-/**
- * The value that `encodeValue` wrote. Takes bytes from anybody.
- * @throws ERR_DECODE
- */
-export const decodeValue = (bytes: Uint8Array, limits: ValueLimits): unknown =>
-  decodeGuarded(
-    Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-    limits,
-    false,
-  )

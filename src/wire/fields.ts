@@ -3,6 +3,10 @@
  * accepted from there. Records are arrays in the order of their fields; what is unknown at the end is skipped, what is
  * missing there must be optional, so that an older and a newer node understand each other.
  */
+import { checkBytes, checkFlag, checkName, checkProse, checkUint, FieldProblem, fits, wrong } from './checks.js'
+import type { FieldReader } from './field-reader.js'
+import type { Writer } from './msgpack.js'
+import { writeBytes, writeFlag, writeList, writeNil, writeNumber, writeText, writeWord } from './writer.js'
 
 /** What a field holds, for the documentation and for tests that make samples. */
 type FieldShape =
@@ -17,54 +21,33 @@ type FieldShape =
 
 export interface Field<T> {
   readonly shape: FieldShape
-  /** The value as plain MessagePack. Checks as much as `read`: a peer must not be the first to find our mistake. */
-  write(value: T): unknown
-  /** From what was decoded. @throws FieldProblem */
-  read(wire: unknown): T
+  /** Checks as much as `read`: a peer must not be the first to find our mistake. @throws FieldProblem */
+  write(writer: Writer, value: T): void
+  /** @throws FieldProblem */
+  read(reader: FieldReader): T
+  /** Stands for nothing, too: a record may end before it. */
+  readonly isOptional: boolean
 }
 
 interface OptionalField<T> extends Field<T | undefined> {
   readonly isOptional: true
 }
 
-/** A value that is not what its field says. The path grows from the inside out. */
-export class FieldProblem extends Error {
-  path = ''
-
-  constructor(readonly why: string) {
-    super(why)
-  }
-
-  within(outer: string): this {
-    this.path = outer + this.path
-    return this
-  }
-}
-
-const wrong = (why: string): never => {
-  throw new FieldProblem(why)
-}
-
 const within = (error: unknown, outer: string): unknown => (error instanceof FieldProblem ? error.within(outer) : error)
 
-/** Reads and writes are the same check. */
-const checked = <T>(shape: FieldShape, check: (value: unknown) => T): Field<T> => ({ shape, write: check, read: check })
-
-const fits = (value: string, bytesMax: number): boolean =>
-  value.length * 3 <= bytesMax || (value.length <= bytesMax && Buffer.byteLength(value) <= bytesMax)
-
-const checkText = (value: unknown, bytesMax: number): string => {
-  if (typeof value !== 'string') return wrong('must be text')
-  if (!fits(value, bytesMax)) return wrong(`must be at most ${bytesMax} bytes`)
-  return value.isWellFormed() ? value : wrong('must not have half a surrogate pair')
-}
-
 /** Well-formed text without NUL, of at most `bytesMax` bytes in UTF-8. */
-export const text = (bytesMax: number): Field<string> =>
-  checked({ type: 'text', bytesMax }, (value) => {
-    const checkedText = checkText(value, bytesMax)
-    return checkedText.includes('\0') ? wrong('must not have a NUL') : checkedText
-  })
+export const text = (bytesMax: number): Field<string> => ({
+  shape: { type: 'text', bytesMax },
+  write: (writer, value) => {
+    if (typeof value === 'string' && value.length <= bytesMax && writeWord(writer, value)) return
+    writeText(writer, checkName(value, bytesMax))
+  },
+  read: (reader) => {
+    const word = reader.word()
+    return word !== undefined && word.length <= bytesMax ? word : checkName(word ?? reader.text(), bytesMax)
+  },
+  isOptional: false,
+})
 
 /**
  * Text for people, which is made to fit on its way out: half surrogate pairs are replaced, what is too long is cut.
@@ -72,74 +55,86 @@ export const text = (bytesMax: number): Field<string> =>
  */
 export const prose = (bytesMax: number): Field<string> => ({
   shape: { type: 'text', bytesMax },
-  write: (value) => {
+  write: (writer, value) => {
     const whole = value.toWellFormed()
-    if (fits(whole, bytesMax)) return whole
+    if (fits(whole, bytesMax)) return writeText(writer, whole)
     const cut = Buffer.from(whole.slice(0, bytesMax)).subarray(0, bytesMax)
-    return cut.toString('utf8').replace(/\ufffd+$/, '')
+    writeText(writer, cut.toString('utf8').replace(/\ufffd+$/, ''))
   },
-  read: (value) => checkText(value, bytesMax),
+  read: (reader) => checkProse(reader.text(), bytesMax),
+  isOptional: false,
 })
 
 /** Raw bytes. With `exactly`, that many or none (no proof where no secret is set). */
-export const bytes = (exactly?: number): Field<Buffer> =>
-  checked({ type: 'bytes', exactly }, (value) => {
-    if (!Buffer.isBuffer(value)) return wrong('must be bytes')
-    if (exactly !== undefined && value.length !== exactly && value.length !== 0)
-      wrong(`must be ${exactly} bytes or none`)
-    return value
-  })
+export const bytes = (exactly?: number): Field<Buffer> => ({
+  shape: { type: 'bytes', exactly },
+  write: (writer, value) => writeBytes(writer, checkBytes(value, exactly)),
+  read: (reader) => checkBytes(reader.bytes(), exactly),
+  isOptional: false,
+})
 
-/** A whole number from 0 to `max`. -0 is not one: it would be a number whose bytes differ from those of its equal. */
-export const uint = (max: number = Number.MAX_SAFE_INTEGER): Field<number> =>
-  checked({ type: 'uint', max }, (value) => {
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || Object.is(value, -0)) {
-      return wrong('must be a whole number from 0')
-    }
-    return value <= max ? value : wrong(`must be at most ${max}`)
-  })
+/** A whole number from 0 to `max`. */
+export const uint = (max: number = Number.MAX_SAFE_INTEGER): Field<number> => ({
+  shape: { type: 'uint', max },
+  write: (writer, value) => writeNumber(writer, checkUint(value, max)),
+  read: (reader) => checkUint(reader.number(), max),
+  isOptional: false,
+})
 
-export const flag: Field<boolean> = checked({ type: 'flag' }, (value) =>
-  typeof value === 'boolean' ? value : wrong('must be true or false'),
-)
+export const flag: Field<boolean> = {
+  shape: { type: 'flag' },
+  write: (writer, value) => writeFlag(writer, checkFlag(value)),
+  read: (reader) => checkFlag(reader.flag()),
+  isOptional: false,
+}
 
 /** `undefined` is nil on the wire. */
 export const optional = <T>(of: Field<T>): OptionalField<T> => ({
   shape: { type: 'optional', of },
+  write: (writer, value) => (value === undefined ? writeNil(writer) : of.write(writer, value)),
+  read: (reader) => (reader.nil() ? undefined : of.read(reader)),
   isOptional: true,
-  write: (value) => (value === undefined ? null : of.write(value)),
-  read: (wire) => (wire === null || wire === undefined ? undefined : of.read(wire)),
 })
 
 /** At most `max` of the same. */
-export const list = <T>(of: Field<T>, max: number): Field<readonly T[]> => {
-  const each = <From, To>(values: readonly From[], turn: (value: From) => To): To[] => {
+export const list = <T>(of: Field<T>, max: number): Field<readonly T[]> => ({
+  shape: { type: 'list', of, max },
+  write: (writer, values) => {
     if (values.length > max) wrong(`must have at most ${max} elements`)
-    const out: To[] = []
+    writeList(writer, values.length)
+    let at = 0
     try {
-      for (const value of values) out.push(turn(value))
+      for (; at < values.length; at++) of.write(writer, values[at] as T)
+    } catch (error) {
+      throw within(error, `[${at}]`)
+    }
+  },
+  read: (reader) => {
+    const count = reader.open()
+    if (count === undefined) return wrong('must be a list')
+    if (count > max) return wrong(`must have at most ${max} elements`)
+    const out: T[] = []
+    try {
+      while (out.length < count) out.push(of.read(reader))
     } catch (error) {
       throw within(error, `[${out.length}]`)
     }
+    reader.close(0)
     return out
-  }
-  return {
-    shape: { type: 'list', of, max },
-    write: (values) => each(values, (value) => of.write(value)),
-    read: (wire) =>
-      Array.isArray(wire) ? each(wire as unknown[], (value) => of.read(value)) : wrong('must be a list'),
-  }
-}
+  },
+  isOptional: false,
+})
 
 /** One of some words, as its index. New words go to the end. */
-export const choice = <const O extends readonly string[]>(...options: O): Field<O[number]> => {
-  const indexes = new Map<string, number>(options.map((option, index) => [option, index]))
-  return {
-    shape: { type: 'choice', options },
-    write: (value) => indexes.get(value) ?? wrong(`must be one of ${options.join(', ')}`),
-    read: (wire) => (typeof wire === 'number' ? options[wire] : undefined) ?? wrong(`must be below ${options.length}`),
-  }
-}
+export const choice = <const O extends readonly string[]>(...options: O): Field<O[number]> => ({
+  shape: { type: 'choice', options },
+  write: (writer, value) => {
+    const index = options.indexOf(value)
+    writeNumber(writer, index < 0 ? wrong(`must be one of ${options.join(', ')}`) : index)
+  },
+  read: (reader) => options[reader.number() ?? -1] ?? wrong(`must be below ${options.length}`),
+  isOptional: false,
+})
 
 // biome-ignore lint/suspicious/noExplicitAny: a constraint; a Field is invariant in what it holds
 type AnyFields = Readonly<Record<string, Field<any>>>
@@ -164,31 +159,37 @@ export const record = <S extends AnyFields>(fields: S): Field<RecordOf<S>> => {
   const parts: readonly Field<unknown>[] = Object.values(fields)
   return {
     shape: { type: 'record', fields },
-    write: (value) => {
-      const out: unknown[] = []
+    write: (writer, value) => {
       const from = value as Readonly<Record<string, unknown>>
-      try {
-        for (const part of parts) out.push(part.write(from[keys[out.length] ?? '']))
-      } catch (error) {
-        throw within(error, `.${keys[out.length]}`)
-      }
-      return out
-    },
-    read: (wire) => {
-      if (!Array.isArray(wire)) return wrong('must be a list of fields')
-      const out: Record<string, unknown> = {}
+      writeList(writer, parts.length)
       let at = 0
       try {
         for (const part of parts) {
-          const value = part.read(wire[at])
-          if (value !== undefined) out[keys[at] ?? ''] = value
+          part.write(writer, from[keys[at] as string])
           at += 1
         }
       } catch (error) {
         throw within(error, `.${keys[at]}`)
       }
+    },
+    read: (reader) => {
+      const count = reader.open()
+      if (count === undefined) return wrong('must be a list of fields')
+      const out: Record<string, unknown> = {}
+      let at = 0
+      try {
+        for (const part of parts) {
+          const value = at < count ? part.read(reader) : part.isOptional ? undefined : wrong('must be there')
+          if (value !== undefined) out[keys[at] as string] = value
+          at += 1
+        }
+      } catch (error) {
+        throw within(error, `.${keys[at]}`)
+      }
+      reader.close(count - parts.length)
       return out as RecordOf<S>
     },
+    isOptional: false,
   }
 }
 

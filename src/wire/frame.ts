@@ -8,8 +8,11 @@
  */
 import { fail } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
-import { decodeGuarded, encodeBehind } from './codec.js'
-import { type Field, FieldProblem } from './fields.js'
+import { FieldProblem } from './checks.js'
+import { written } from './codec.js'
+import { FieldReader } from './field-reader.js'
+import type { Field } from './fields.js'
+import { scan } from './guard.js'
 import { KIND } from './kinds.js'
 import { MESSAGES, type Message, type MessageName } from './messages.js'
 import { frameValueLimits, type ValueLimits } from './trail.js'
@@ -35,15 +38,6 @@ const valueLimits = (limits: Limits): ValueLimits => {
   return known
 }
 
-/** Runs a field's reader or writer; a problem becomes an error with the path of the field. */
-const guarded = <T>(name: MessageName, run: () => T, problem: (path: string, why: string) => Error): T => {
-  try {
-    return run()
-  } catch (error) {
-    throw error instanceof FieldProblem ? problem(name + error.path, error.why) : error
-  }
-}
-
 /**
  * A message as one frame.
  *
@@ -52,12 +46,16 @@ const guarded = <T>(name: MessageName, run: () => T, problem: (path: string, why
  */
 export const encodeFrame = (message: Message, limits: Limits): Buffer => {
   const { type } = message
-  const body = guarded(
-    type,
-    () => fieldsOf(type).write(message),
-    (path, why) => fail('ERR_BAD_ARGUMENT', { what: path, why }),
-  )
-  const frame = encodeBehind(HEADER_BYTES, body, type, valueLimits(limits))
+  let frame: Buffer
+  try {
+    frame = written((writer) => {
+      writer.reserve(HEADER_BYTES)
+      fieldsOf(type).write(writer, message)
+    })
+  } catch (error) {
+    if (!(error instanceof FieldProblem)) throw error
+    throw fail('ERR_BAD_ARGUMENT', { what: type + error.path, why: error.why })
+  }
   const length = frame.length - 4
   if (length > limits.frameBytesMax) {
     throw fail('ERR_FRAME_TOO_LARGE', { bytes: length, limit: limits.frameBytesMax })
@@ -66,6 +64,8 @@ export const encodeFrame = (message: Message, limits: Limits): Buffer => {
   frame[4] = KIND[type]
   return frame
 }
+
+const reader = new FieldReader()
 
 /**
  * The message in a frame, checked field by field. Large bytes (CHUNK) are views of `body`.
@@ -80,14 +80,17 @@ export const decodeFrame = (kind: number, body: Buffer, limits: Limits): Message
     if ((kind & IGNORABLE) !== 0) return undefined
     throw fail('ERR_PROTOCOL', { peer: '', reason: `message kind ${kind} is unknown` })
   }
-  const wire = decodeGuarded(body, valueLimits(limits), true)
-  const fields = guarded(
-    type,
-    () => fieldsOf(type).read(wire) as Record<string, unknown>,
-    (path, why) => fail('ERR_DECODE', { reason: `${path} ${why}` }),
-  )
-  fields.type = type
-  return fields as unknown as Message
+  try {
+    const fields = fieldsOf(type).read(reader.begin(body, valueLimits(limits))) as Record<string, unknown>
+    if (!reader.end()) throw new FieldProblem('is not all')
+    fields.type = type
+    return fields as unknown as Message
+  } catch (error) {
+    if (!(error instanceof FieldProblem)) throw error
+    // Bytes that mean nothing are said to be that, wherever the field stumbled over them.
+    scan(body, valueLimits(limits), false)
+    throw fail('ERR_DECODE', { reason: `${type}${error.path} ${error.why}` })
+  }
 }
 
 /** Room in a frame for what stands around a body: name, origin, numbers. */

@@ -69,32 +69,30 @@ const open = (kind: number, count: number, stop: number): void => {
 }
 
 /** Strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. */
-const checkUtf8 = (start: number, stop: number): void => {
-  if (stop - start > 256) {
-    if (!isUtf8(input.subarray(start, stop))) refuse('text is not UTF-8')
-    return
-  }
+export const isUtf8At = (bytes: Buffer, start: number, stop: number): boolean => {
+  if (stop - start > 256) return isUtf8(bytes.subarray(start, stop))
   for (let i = start; i < stop; ) {
-    const first = input[i++] as number
+    const first = bytes[i++] as number
     if (first < 0x80) continue
     const more = first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : -1
-    if (more < 0 || i + more > stop) refuse('text is not UTF-8')
-    const second = input[i] as number
+    if (more < 0 || i + more > stop) return false
+    const second = bytes[i] as number
     const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80
     const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf
-    if (second < low || second > high) refuse('text is not UTF-8')
+    if (second < low || second > high) return false
     for (let k = 1; k < more; k++) {
-      if (((input[i + k] as number) & 0xc0) !== 0x80) refuse('text is not UTF-8')
+      if (((bytes[i + k] as number) & 0xc0) !== 0x80) return false
     }
     i += more
   }
+  return true
 }
 
 const string = (length: number, isKey: boolean): void => {
   const start = at
   skip(length)
   if (isKey && length > keyBytesMax) refuse(`a key is longer than ${keyBytesMax} bytes`)
-  checkUtf8(start, at)
+  if (!isUtf8At(input, start, at)) refuse('text is not UTF-8')
 }
 
 const isProto = (start: number, stop: number): boolean =>
@@ -275,6 +273,23 @@ const item = (): void => {
   else sized(type)
 }
 
+/** Goes over the `waiting[0]` values that stand at `at`. */
+const walk = (): void => {
+  depth = 0
+  holds[0] = LIST
+  stops[0] = ANYWHERE
+  if (elementsLeft < 0) refuse('they hold too many values')
+  for (;;) {
+    while (waiting[depth] === 0) {
+      if (depth === 0) return
+      const stop = stops[depth] as number
+      if (stop !== ANYWHERE && stop !== at) refuse('an extension has another length than its content')
+      depth -= 1
+    }
+    item()
+  }
+}
+
 /**
  * Refuses bytes from which msgpack-lite should not make a value.
  *
@@ -284,26 +299,38 @@ const item = (): void => {
 export const scan = (bytes: Buffer, limits: ValueLimits, allowExtensions: boolean): void => {
   input = bytes
   at = 0
-  depth = 0
   pending = 1
+  waiting[0] = 1
   elementsLeft = limits.elementsMax - 1
   nestingMax = Math.min(limits.nestingMax, DEPTH_MAX)
   keyBytesMax = limits.keyBytesMax
   extensions = allowExtensions
-  waiting[0] = 1
-  holds[0] = LIST
-  stops[0] = ANYWHERE
-  if (elementsLeft < 0) refuse('they hold too many values')
-  for (;;) {
-    while (waiting[depth] === 0) {
-      if (depth === 0) {
-        if (at !== input.length) refuse('there are more after the value')
-        return
-      }
-      const stop = stops[depth] as number
-      if (stop !== ANYWHERE && stop !== at) refuse('an extension has another length than its content')
-      depth -= 1
-    }
-    item()
-  }
+  walk()
+  if (at !== bytes.length) refuse('there are more after the value')
+}
+
+/** How much of its limits a frame has left. */
+interface Left {
+  readonly at: number
+  readonly elements: number
+  readonly nesting: number
+}
+
+/**
+ * The same for fields of a frame that nobody here knows: the next `count` values, which are counted already.
+ * @returns what is left behind them
+ * @throws ERR_DECODE
+ */
+export const skipValues = (bytes: Buffer, count: number, limits: ValueLimits, left: Left): Left => {
+  input = bytes
+  at = left.at
+  pending = count
+  waiting[0] = count
+  elementsLeft = left.elements
+  nestingMax = Math.min(left.nesting, DEPTH_MAX)
+  keyBytesMax = limits.keyBytesMax
+  extensions = false
+  if (count > bytes.length - at) early()
+  walk()
+  return { at, elements: elementsLeft, nesting: left.nesting }
 }

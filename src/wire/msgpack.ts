@@ -32,9 +32,6 @@ export interface Reader {
   offset: number
   /** Reads one value through the hook. */
   fetch(): unknown
-  // ours
-  /** Bytes of 4 KiB and more come out as views of the input. Only for frames: a state must own what it holds. */
-  views: boolean
 }
 
 interface Codec {
@@ -80,10 +77,6 @@ export const openCodec = (hooks: Hooks): { newWriter: (trail: Trail) => Writer; 
       }
       return writer
     },
-    newReader: () => {
-      const reader = new Decoder({ codec })
-      reader.views = false
-      return reader
-    },
+    newReader: () => new Decoder({ codec }),
   }
 }

@@ -182,7 +182,7 @@ class Copier {
     return buildError(parts, cause)
   }
 
-  #parts(value: object, parts: readonly unknown[], build: (wire: unknown) => unknown): unknown {
+  #parts(value: object, parts: readonly unknown[], build: (parts: readonly unknown[]) => unknown): unknown {
     this.#trail.enter(value, parts.length)
     this.bytes += EXT_BYTES
     for (const part of parts) this.value(part)

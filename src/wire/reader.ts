@@ -3,9 +3,10 @@
  * twice; what the guard cannot see (duplicates, what stands inside our extensions) is checked here.
  */
 import { fail } from '../base/errors.js'
-import { FieldProblem } from './fields.js'
+import { FieldProblem } from './checks.js'
 import { type Reader, readOriginal } from './msgpack.js'
 import { buildError, buildProcessRef, buildReplyTo, buildTyped, EXT } from './shapes.js'
+import { WORD_BYTES_MAX, wordAt } from './words.js'
 
 /** From here on a frame's bytes are handed out without a copy. A short view would keep a whole network buffer alive. */
 const VIEW_BYTES_MIN = 4_096
@@ -28,28 +29,6 @@ const take = (reader: Reader, length: number): number => {
   return start
 }
 
-// Keys repeat: a cache saves making and hashing them again. Bounded, and a hit is compared byte by byte.
-const CACHED_BYTES_MAX = 32
-const keyCache: string[] = new Array<string>(1_024).fill('')
-
-const isAscii = (buffer: Buffer, start: number, text: string): boolean => {
-  for (let i = 0; i < text.length; i++) {
-    if (buffer[start + i] !== text.charCodeAt(i)) return false
-  }
-  return true
-}
-
-const readShortKey = (buffer: Buffer, start: number, length: number): string => {
-  let hash = length
-  for (let i = 0; i < length; i++) hash = (hash * 31 + (buffer[start + i] as number)) | 0
-  const slot = hash & 1_023
-  const cached = keyCache[slot] as string
-  if (cached.length === length && isAscii(buffer, start, cached)) return cached
-  const key = buffer.toString('utf8', start, start + length)
-  if (key.length === length) keyCache[slot] = key
-  return key
-}
-
 const readText = (reader: Reader, length: number): string => {
   const { buffer } = reader
   const start = take(reader, length)
@@ -68,8 +47,8 @@ const readKey = (reader: Reader): string => {
   const length =
     type < 0xc0 ? type & 31 : type === 0xd9 ? number(reader, 1) : type === 0xda ? number(reader, 2) : number(reader, 4)
   const start = take(reader, length)
-  if (length <= CACHED_BYTES_MAX) return readShortKey(reader.buffer, start, length)
-  return reader.buffer.toString('utf8', start, start + length)
+  const word = length <= WORD_BYTES_MAX ? wordAt(reader.buffer, start, length) : undefined
+  return word ?? reader.buffer.toString('utf8', start, start + length)
 }
 
 const readObject = (reader: Reader, count: number): unknown => {
@@ -88,11 +67,17 @@ const readArray = (reader: Reader, count: number): unknown[] => {
   return out
 }
 
-const readBytes = (reader: Reader, length: number): Buffer => {
-  const start = take(reader, length)
-  const view = reader.buffer.subarray(start, start + length)
-  return reader.views && length >= VIEW_BYTES_MIN ? view : Buffer.from(view)
+/** Bytes of the input: a copy, or, where that is allowed and they are many, a view. */
+export const takeBytes = (input: Buffer, start: number, length: number, views: boolean): Buffer => {
+  if (views && length >= VIEW_BYTES_MIN) return input.subarray(start, start + length)
+  const out = Buffer.allocUnsafe(length)
+  if (length > 32) input.copy(out, 0, start, start + length)
+  else for (let i = 0; i < length; i++) out[i] = input[start + i] as number
+  return out
 }
+
+const readBytes = (reader: Reader, length: number): Buffer =>
+  takeBytes(reader.buffer, take(reader, length), length, false)
 
 /** The array header in front of an extension's content. */
 const readCount = (reader: Reader): number => {
@@ -129,7 +114,7 @@ const readError = (reader: Reader): Error => {
   return buildError({ index, message, code: code ?? undefined, hasCause }, cause)
 }
 
-const readRef = (reader: Reader, build: (wire: unknown) => unknown): unknown => {
+const readRef = (reader: Reader, build: (parts: readonly unknown[]) => unknown): unknown => {
   const parts = readArray(reader, readCount(reader))
   try {
     return build(parts)

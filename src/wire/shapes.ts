@@ -7,7 +7,7 @@
  * further properties and accessors on arrays, and properties that are not enumerable.
  */
 import { types } from 'node:util'
-import { FieldProblem, record, text, uint } from './fields.js'
+import { checkName, checkUint, FieldProblem } from './checks.js'
 import { ProcessRef, ReplyTo } from './refs.js'
 import type { Trail } from './trail.js'
 
@@ -199,31 +199,47 @@ export const buildError = (parts: ErrorParts, cause: unknown): Error => {
   return error
 }
 
-/** [origin, lane, seq, name] and [kind, name]: what they hold is checked on both sides. */
-const replyToField = record({ origin: text(160), lane: uint(1), seq: uint(), name: text(255) })
-const processRefField = record({ kind: text(255), name: text(255) })
-
-const partsOf = (trail: Trail, write: () => unknown): readonly unknown[] => {
+/** What a part of a reference is called, and what it must be: checked on both sides. */
+const part = <T>(name: string, check: () => T): T => {
   try {
-    return write() as readonly unknown[]
+    return check()
+  } catch (error) {
+    throw error instanceof FieldProblem ? error.within(`.${name}`) : error
+  }
+}
+
+export const buildReplyTo = ([origin, lane, seq, name]: readonly unknown[]): ReplyTo =>
+  new ReplyTo(
+    part('origin', () => checkName(origin, 160)),
+    part('lane', () => checkUint(lane, 1)),
+    part('seq', () => checkUint(seq, Number.MAX_SAFE_INTEGER)),
+    part('name', () => checkName(name, 255)),
+  )
+
+export const buildProcessRef = ([kind, name]: readonly unknown[]): ProcessRef =>
+  new ProcessRef(
+    part('kind', () => checkName(kind, 255)),
+    part('name', () => checkName(name, 255)),
+  )
+
+const partsOf = <T>(
+  trail: Trail,
+  build: (parts: readonly unknown[]) => T,
+  parts: readonly unknown[],
+): readonly unknown[] => {
+  try {
+    build(parts)
+    return parts
   } catch (error) {
     if (!(error instanceof FieldProblem)) throw error
     return trail.refuse(`its ${error.path.slice(1)} ${error.why}`)
   }
 }
 
-export const replyToParts = (trail: Trail, value: ReplyTo): readonly unknown[] =>
-  partsOf(trail, () => replyToField.write(value))
+/** [origin, lane, seq, name] */
+export const replyToParts = (trail: Trail, { origin, lane, seq, name }: ReplyTo): readonly unknown[] =>
+  partsOf(trail, buildReplyTo, [origin, lane, seq, name])
 
-export const processRefParts = (trail: Trail, value: ProcessRef): readonly unknown[] =>
-  partsOf(trail, () => processRefField.write(value))
-
-export const buildReplyTo = (wire: unknown): ReplyTo => {
-  const { origin, lane, seq, name } = replyToField.read(wire)
-  return new ReplyTo(origin, lane, seq, name)
-}
-
-export const buildProcessRef = (wire: unknown): ProcessRef => {
-  const { kind, name } = processRefField.read(wire)
-  return new ProcessRef(kind, name)
-}
+/** [kind, name] */
+export const processRefParts = (trail: Trail, { kind, name }: ProcessRef): readonly unknown[] =>
+  partsOf(trail, buildProcessRef, [kind, name])

@@ -22,6 +22,7 @@ import {
   type TypedArray,
   typedParts,
 } from './shapes.js'
+import { WORD_BYTES_MAX } from './words.js'
 
 const SHORT = 32
 
@@ -36,7 +37,7 @@ const writeDouble = (writer: Writer, value: number): void => {
   writer.buffer.writeDoubleBE(value, at + 1)
 }
 
-const writeNumber = (writer: Writer, value: number): void => {
+export const writeNumber = (writer: Writer, value: number): void => {
   const whole = value | 0
   if (value === whole) {
     // msgpack-lite takes -0 for 0
@@ -50,7 +51,7 @@ const writeNumber = (writer: Writer, value: number): void => {
   }
 }
 
-const writeText = (writer: Writer, value: string): void => {
+export const writeText = (writer: Writer, value: string): void => {
   const { length } = value
   if (length >= SHORT) {
     writeAnyText(writer, value)
@@ -86,6 +87,42 @@ const writeHeader = (writer: Writer, few: number, many: number, count: number): 
   writer.buffer[at] = isWide ? many + 1 : many
   if (isWide) writer.buffer.writeUInt32BE(count, at + 1)
   else writer.buffer.writeUInt16BE(count, at + 1)
+}
+
+// For the fields of a frame.
+
+export const writeNil = (writer: Writer): void => writeByte(writer, 0xc0)
+
+export const writeFlag = (writer: Writer, value: boolean): void => writeByte(writer, value ? 0xc3 : 0xc2)
+
+export const writeList = (writer: Writer, count: number): void => writeHeader(writer, 0x90, 0xdc, count)
+
+export const writeBytes = (writer: Writer, value: Buffer): void => writeOriginal(writer, value)
+
+/**
+ * Short text, if it is ASCII without NUL.
+ * @returns false when it is not, or when it is too long, and nothing was written
+ */
+export const writeWord = (writer: Writer, value: string): boolean => {
+  const { length } = value
+  if (length > WORD_BYTES_MAX) return false
+  const header = length < SHORT ? 1 : 2
+  const at = writer.reserve(length + header)
+  const { buffer } = writer
+  if (header === 1) buffer[at] = 0xa0 | length
+  else {
+    buffer[at] = 0xd9
+    buffer[at + 1] = length
+  }
+  for (let i = 0; i < length; i++) {
+    const code = value.charCodeAt(i)
+    if (code > 127 || code === 0) {
+      writer.offset = at
+      return false
+    }
+    buffer[at + header + i] = code
+  }
+  return true
 }
 
 const writePlain = (writer: Writer, value: object): void => {
