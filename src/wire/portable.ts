@@ -32,14 +32,16 @@ export { ProcessRef, ReplyTo }
 const HEADER_BYTES = 3
 const EXT_BYTES = 9
 
-/** One copy being made. */
+/** Makes one copy after the other. No code of a value runs, so none begins while one is being made. */
 class Copier {
   /** What the value takes when encoded, roughly: strings beyond ASCII count more there. */
   bytes = 0
-  readonly #trail: Trail
+  readonly #trail = new Trail()
 
-  constructor(trail: Trail) {
-    this.#trail = trail
+  copy(value: unknown, root: string, limits: ValueLimits): unknown {
+    this.#trail.begin(root, limits)
+    this.bytes = 0
+    return this.value(value)
   }
 
   value(value: unknown): unknown {
@@ -191,6 +193,8 @@ class Copier {
   }
 }
 
+const copier = new Copier()
+
 /**
  * A deep copy of what can travel.
  *
@@ -199,10 +203,6 @@ class Copier {
  * @throws ERR_NOT_PORTABLE  with the path of what cannot travel, or of what is over a limit
  */
 export const copyPortable = (value: unknown, root: string, limits: ValueLimits): { copy: unknown; bytes: number } => {
-  if (typeof value === 'boolean' || value === null || value === undefined) return { copy: value, bytes: 1 }
-  const trail = new Trail()
-  trail.begin(root, limits)
-  const copier = new Copier(trail)
-  const copy = copier.value(value)
+  const copy = copier.copy(value, root, limits)
   return { copy, bytes: copier.bytes }
 }

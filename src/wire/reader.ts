@@ -6,10 +6,13 @@ import { fail } from '../base/errors.js'
 import { FieldProblem } from './checks.js'
 import { type Reader, readOriginal } from './msgpack.js'
 import { buildError, buildProcessRef, buildReplyTo, buildTyped, EXT } from './shapes.js'
-import { WORD_BYTES_MAX, wordAt } from './words.js'
+import { valueWordAt, WORD_BYTES_MAX, wordAt } from './words.js'
 
 /** From here on a frame's bytes are handed out without a copy. A short view would keep a whole network buffer alive. */
 const VIEW_BYTES_MIN = 4_096
+
+/** Texts up to this are looked for among those that were seen before. */
+const SHORT = 16
 
 const refuse = (reason: string): never => {
   throw fail('ERR_DECODE', { reason })
@@ -30,16 +33,9 @@ const take = (reader: Reader, length: number): number => {
 }
 
 const readText = (reader: Reader, length: number): string => {
-  const { buffer } = reader
   const start = take(reader, length)
-  if (length > 8) return buffer.toString('utf8', start, start + length)
-  let text = ''
-  for (let i = 0; i < length; i++) {
-    const byte = buffer[start + i] as number
-    if (byte > 127) return buffer.toString('utf8', start, start + length)
-    text += String.fromCharCode(byte)
-  }
-  return text
+  const word = length <= SHORT ? valueWordAt(reader.buffer, start, length) : undefined
+  return word ?? reader.buffer.toString('utf8', start, start + length)
 }
 
 const readKey = (reader: Reader): string => {
@@ -55,16 +51,42 @@ const readObject = (reader: Reader, count: number): unknown => {
   const out: Record<string, unknown> = {}
   for (let i = 0; i < count; i++) {
     const key = readKey(reader)
-    if (Object.hasOwn(out, key)) refuse('a key stands there twice')
     out[key] = readValue(reader)
   }
-  return out
+  // The guard knows that all are strings and none is __proto__: each made a property, unless it was there.
+  return count < 2 || Object.keys(out).length === count ? out : refuse('a key stands there twice')
 }
 
 const readArray = (reader: Reader, count: number): unknown[] => {
+  // A list that grows takes room for 17.
+  switch (count) {
+    case 0:
+      return []
+    case 1:
+      return [readValue(reader)]
+    case 2:
+      return [readValue(reader), readValue(reader)]
+    case 3:
+      return [readValue(reader), readValue(reader), readValue(reader)]
+    default:
+      return readMany(reader, count)
+  }
+}
+
+const readMany = (reader: Reader, count: number): unknown[] => {
   const out: unknown[] = []
   for (let i = 0; i < count; i++) out.push(readValue(reader))
   return out
+}
+
+const double = new Float64Array(1)
+const doubleBytes = new Uint8Array(double.buffer)
+
+const readDouble = (reader: Reader): number => {
+  const { buffer } = reader
+  const last = take(reader, 8) + 7
+  for (let i = 0; i < 8; i++) doubleBytes[i] = buffer[last - i] as number
+  return double[0] as number
 }
 
 /** Bytes of the input: a copy, or, where that is allowed and they are many, a view. */
@@ -183,7 +205,7 @@ const readSized = (reader: Reader, type: number): unknown => {
     case 0xc9:
       return readExt(reader, number(reader, 4))
     case 0xcb:
-      return reader.buffer.readDoubleBE(take(reader, 8))
+      return readDouble(reader)
     case 0xd9:
       return readText(reader, number(reader, 1))
     case 0xda:

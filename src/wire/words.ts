@@ -7,7 +7,12 @@
 export const WORD_BYTES_MAX = 48
 const SLOTS = 2_048
 
-const cache: string[] = new Array<string>(SLOTS).fill('')
+type Words = string[]
+const newWords = (): Words => new Array<string>(SLOTS).fill('')
+
+/** Keys and names; and texts that are values, of which many are new each time and would only push out the others. */
+const names = newWords()
+const values = newWords()
 
 /** Names differ at their end more often than at their beginning. */
 const slotOf = (bytes: Uint8Array, start: number, length: number): number => {
@@ -26,16 +31,23 @@ const slotOf = (bytes: Uint8Array, start: number, length: number): number => {
  * The text of up to WORD_BYTES_MAX bytes that lie within the input.
  * @returns undefined when they are not all ASCII, or when one is NUL: somebody else must look at them
  */
-export const wordAt = (bytes: Buffer, start: number, length: number): string | undefined => {
+export const wordAt = (bytes: Buffer, start: number, length: number): string | undefined =>
+  wordIn(names, bytes, start, length)
+
+/** The same for a text that is a value. */
+export const valueWordAt = (bytes: Buffer, start: number, length: number): string | undefined =>
+  wordIn(values, bytes, start, length)
+
+const wordIn = (words: Words, bytes: Buffer, start: number, length: number): string | undefined => {
   const slot = slotOf(bytes, start, length)
-  const cached = cache[slot] as string
+  const cached = words[slot] as string
   if (cached.length === length && isWord(bytes, start, cached)) return cached
   for (let i = start; i < start + length; i++) {
     const byte = bytes[i] as number
     if (byte === 0 || byte > 127) return undefined
   }
   const word = bytes.toString('latin1', start, start + length)
-  cache[slot] = word
+  words[slot] = word
   return word
 }
 
