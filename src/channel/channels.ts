@@ -28,7 +28,7 @@ const argumentsOf = (error: MobilityError): MobilityError => {
   return fail(error.code, { ...error.fields, path: path.replace(/^message\[1\]/, 'args') })
 }
 
-interface SendOptions {
+export interface SendOptions {
   readonly lane?: Lane
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined

@@ -9,6 +9,7 @@
 import { fail, reasonOf } from '../base/errors.js'
 import type { Events } from '../base/events.js'
 import { type Origin, parseOrigin } from '../base/ids.js'
+import type { LazyMap } from '../base/lazy-map.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
 import type { Destination } from '../process/destination.js'
@@ -25,7 +26,7 @@ interface EndedLife {
   readonly epoch: number
   readonly line: number
   readonly reason: string
-  readonly cursors: ReadonlyMap<string, Cursor>
+  readonly cursors: LazyMap<string, Cursor>
   readonly at: number
 }
 

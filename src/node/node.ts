@@ -14,7 +14,7 @@ import { tcpTransport } from '../transport/tcp.js'
 import { stateValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
 import { checkOptions, type NodeOptions } from './options.js'
-import { outlet } from './outlet.js'
+import { Outlet } from './outlet.js'
 import { Parts, type World } from './parts.js'
 
 /** How long a node looks for its seeds before it gives up, or goes on alone. */
@@ -57,7 +57,7 @@ export class MobilityNode {
   constructor(parts: Parts) {
     this.#parts = parts
     const monitor = (name: string) => parts.monitors.open(name)
-    this.#port = outlet({ channels: parts.channels, limits: parts.settings.limits, monitor }, undefined)
+    this.#port = new Outlet({ channels: parts.channels, limits: parts.settings.limits, monitor })
   }
 
   get name(): string {

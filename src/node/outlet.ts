@@ -1,12 +1,13 @@
 /** The way out: what a ref does, for callers outside and for processes. Both go through the channels. */
 import { fail, type MobilityError } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
-import type { Channels } from '../channel/channels.js'
-import { checkReason, type MoveResult } from '../process/directives.js'
+import type { Channels, SendOptions } from '../channel/channels.js'
+import type { Destination } from '../process/destination.js'
+import { checkReason, type ExitReason, type MoveOptions, type MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { CallOptions, Monitor } from '../process/kind.js'
 import type { RefPort } from '../process/ref.js'
-import type { Watches } from '../process/watches.js'
+import { type Fate, Watches } from '../process/watches.js'
 
 interface OutletDeps {
   readonly channels: Channels
@@ -17,51 +18,73 @@ interface OutletDeps {
 const isTimeout = (ms: unknown): boolean => typeof ms === 'number' && ms > 0
 const wrongTimeout = () => fail('ERR_BAD_ARGUMENT', { what: 'timeoutMs', why: 'it must be a number of ms above 0' })
 
-/** @param owner  the process that sends; undefined for code outside */
-export const outlet = ({ channels, limits, monitor }: OutletDeps, owner: Process | undefined): RefPort => ({
-  call(name, method, args, { timeoutMs = limits.callTimeoutMs, signal }: CallOptions) {
-    if (!isTimeout(timeoutMs)) return Promise.reject(wrongTimeout())
-    return channels.call(name, [method, args], { timeoutMs, signal, owner, label: `${name}.${method}` })
-  },
-  cast(name, method, args) {
-    return channels.cast(name, 'cast', [method, args], {
-      timeoutMs: limits.castWaitMs,
-      owner,
-      label: `${name}.${method}`,
-    })
-  },
-  send(name, message) {
-    return channels.cast(name, 'info', message, { timeoutMs: limits.castWaitMs, owner, label: `an info to ${name}` })
-  },
-  // A move has its own times and always ends; so does a stop.
-  sendMe(name, to, options) {
-    const send = { lane: 1, timeoutMs: Number.POSITIVE_INFINITY, owner, label: `${name}.sendMe` } as const
-    return channels.call(name, ['sendMe', [to, options]], send) as Promise<MoveResult>
-  },
-  async stop(name, reason) {
-    const send = { lane: 1, timeoutMs: Number.POSITIVE_INFINITY, owner, label: `${name}.stop` } as const
-    const stopped = channels.call(name, ['stop', [checkReason(reason)]], send)
+export class Outlet implements RefPort {
+  readonly #deps: OutletDeps
+  readonly #owner: Process | undefined
+
+  /** @param owner  the process that sends; undefined for code outside */
+  constructor(deps: OutletDeps, owner?: Process) {
+    this.#deps = deps
+    this.#owner = owner
+  }
+
+  call(name: string, method: string, args: unknown[], { timeoutMs, signal }: CallOptions): Promise<unknown> {
+    const { channels, limits } = this.#deps
+    const ms = timeoutMs ?? limits.callTimeoutMs
+    if (!isTimeout(ms)) return Promise.reject(wrongTimeout())
+    const label = `${name}.${method}`
+    return channels.call(name, [method, args], { timeoutMs: ms, signal, owner: this.#owner, label })
+  }
+
+  cast(name: string, method: string, args: unknown[]): Promise<void> {
+    return this.#deps.channels.cast(name, 'cast', [method, args], this.#inWindow(`${name}.${method}`))
+  }
+
+  send(name: string, message: unknown): Promise<void> {
+    return this.#deps.channels.cast(name, 'info', message, this.#inWindow(`an info to ${name}`))
+  }
+
+  #inWindow(label: string): SendOptions {
+    return { timeoutMs: this.#deps.limits.castWaitMs, owner: this.#owner, label }
+  }
+
+  sendMe(name: string, to: Destination, options: MoveOptions): Promise<MoveResult> {
+    return this.#ask(name, 'sendMe', [to, options]) as Promise<MoveResult>
+  }
+
+  async stop(name: string, reason: ExitReason): Promise<void> {
     // It ended for another reason before this one came: then it has ended.
-    await stopped.catch((error: MobilityError) => {
+    await this.#ask(name, 'stop', [checkReason(reason)]).catch((error: MobilityError) => {
       if (error.code !== 'ERR_STOPPED') throw error
     })
-  },
-  monitor,
-})
+  }
+
+  /** A move has its own times and always ends; so does a stop. */
+  #ask(name: string, what: 'sendMe' | 'stop', args: unknown[]): Promise<unknown> {
+    const send = { lane: 1, timeoutMs: Number.POSITIVE_INFINITY, owner: this.#owner, label: `${name}.${what}` } as const
+    return this.#deps.channels.call(name, [what, args], send)
+  }
+
+  monitor(name: string): Monitor {
+    return this.#deps.monitor(name)
+  }
+}
 
 /** Monitors of code outside, on top of the same watches that processes have. */
 export class Monitors {
   readonly #watches: Watches
   readonly #waiting = new Map<number, (reason: string) => void>()
 
-  constructor(make: (down: (id: number, reason: string) => void) => Watches) {
-    this.#watches = make((id, reason) => {
+  /** @param fateOf  what is known of a name */
+  constructor(fateOf: (name: string) => Fate | undefined) {
+    const watchDown = ({ id }: { readonly id: number }, reason: string): void => {
       // The watch may be down before its number is known here.
       queueMicrotask(() => {
         this.#waiting.get(id)?.(reason)
         this.#waiting.delete(id)
       })
-    })
+    }
+    this.#watches = new Watches({ fateOf, watchDown, watchAdded: () => {} })
   }
 
   get size(): number {

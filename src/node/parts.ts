@@ -20,14 +20,14 @@ import { oldestReadable } from '../process/gen-server.js'
 import type { Process, ProcessHost } from '../process/host.js'
 import { ProcessTable } from '../process/process-table.js'
 import { Scheduler } from '../process/scheduler.js'
-import { type Fate, Watches } from '../process/watches.js'
+import type { Fate } from '../process/watches.js'
 import { isNoEnd, saidAtEnd } from '../registry/reasons.js'
 import { Registry } from '../registry/registry.js'
 import type { Transport } from '../transport/transport.js'
 import type { Entry, Member, Message } from '../wire/messages.js'
 import { answer } from './answers.js'
 import type { Settings } from './options.js'
-import { Monitors, outlet } from './outlet.js'
+import { Monitors, Outlet } from './outlet.js'
 import { Pulse } from './pulse.js'
 import { LinkRoads } from './roads.js'
 import { Router } from './router.js'
@@ -103,7 +103,7 @@ export class Parts {
       isDead: (sender) => this.#isDead(parseOrigin(sender)),
     })
     const fate = (name: string) => this.#fate(name)
-    this.monitors = new Monitors((down) => new Watches(fate, ({ id }, reason) => down(id, reason)))
+    this.monitors = new Monitors(fate)
     this.host = this.#makeHost()
     this.roads = new LinkRoads({
       clock,
@@ -249,6 +249,7 @@ export class Parts {
     const { clock } = this.world
     const { limits, logger: log } = this.settings
     const monitor = (name: string) => this.monitors.open(name)
+    const ways = { channels: this.channels, limits, monitor }
     return {
       node: this.identity.node,
       clock,
@@ -258,7 +259,7 @@ export class Parts {
       scheduler: new Scheduler(clock),
       mayRun: () => this.pulse.mayRun(),
       reply: (process, to, outcome, dueAt) => answer(this, process, to, outcome, dueAt),
-      outlet: (process) => outlet({ channels: this.channels, limits, monitor }, process),
+      outlet: (process) => new Outlet(ways, process),
       move: (process, to, options, answer) => this.coordinator.move(process, to, options, answer),
       ended: (process, reason) => this.#ended(process, reason),
       watching: (process) => this.#watching.add(process),

@@ -3,6 +3,7 @@
  * network), `Process` is what the rest of the node sees of a process. `server.ts` is the one implementation.
  */
 import type { Events } from '../base/events.js'
+import type { LazyMap } from '../base/lazy-map.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Logger } from '../base/ports.js'
 import type { Destination } from './destination.js'
@@ -61,10 +62,10 @@ export interface Process {
   readonly mailbox: Mailbox
   readonly timers: Timers
   /** What the channels keep with the process, so that it moves: next seq by sender and lane, unacknowledged replies. */
-  readonly cursors: Map<string, Cursor>
-  readonly replies: Map<string, KeptReply>
+  readonly cursors: LazyMap<string, Cursor>
+  readonly replies: LazyMap<string, KeptReply>
   /** Calls that were taken and wait for `self.reply`, or for the end of a move or a stop. */
-  readonly open: Map<string, OpenCall>
+  readonly open: LazyMap<string, OpenCall>
   readonly watches: Watches
   readonly whenEnded: Promise<string>
   /** @returns false when the mailbox is full: the sender keeps the message */

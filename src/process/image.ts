@@ -42,7 +42,7 @@ export interface ProcessImage {
   readonly lastTimer: number
   readonly watches: readonly Watch[]
   readonly lastWatch: number
-  readonly cursors: ReadonlyMap<string, Cursor>
+  readonly cursors: Iterable<readonly [string, Cursor]>
   readonly replies: readonly KeptReply[]
   readonly open: readonly OpenCall[]
 }
@@ -187,7 +187,7 @@ export const imageFromWire = (name: string, wire: unknown, now: number): Process
     lastTimer: read.whole(parts[5], 'the last timer'),
     watches: read.list(parts[6], 'the monitors').map((value) => read.watch(value)),
     lastWatch: read.whole(parts[7], 'the last monitor'),
-    cursors: new Map(read.list(parts[8], 'the cursors').map((value) => read.cursor(value))),
+    cursors: read.list(parts[8], 'the cursors').map((value) => read.cursor(value)),
     replies: read.list(parts[9], 'the replies').map((value) => read.reply(value)),
     open: read.list(parts[10], 'the open calls').map((value) => read.open(value)),
   }

@@ -1,5 +1,5 @@
 /** The `self` of one process on one node. Dies with the copy: a handler that runs on finds ERR_STALE. */
-import { fail } from '../base/errors.js'
+import { fail, type MobilityError } from '../base/errors.js'
 import { checkName } from '../base/ids.js'
 import type { Logger } from '../base/ports.js'
 import { ReplyTo } from '../wire/portable.js'
@@ -25,7 +25,8 @@ import { makeRef, type RefPort } from './ref.js'
 export class SelfHandle implements Self<unknown, never> {
   readonly #process: Process
   readonly #outlet: RefPort
-  readonly #abort = new AbortController()
+  /** Made when a handler asks for the signal. */
+  #abort: AbortController | undefined
   #stale: string | undefined
   /** The directives made in the running callback, to find one that is not returned. */
   readonly made: Directive[] = []
@@ -43,14 +44,18 @@ export class SelfHandle implements Self<unknown, never> {
   retire(reason: string): void {
     if (this.#stale !== undefined) return
     this.#stale = reason
-    this.#abort.abort(fail('ERR_STALE', { name: this.#process.name, reason }))
+    this.#abort?.abort(this.#staleError(reason))
   }
 
   #check(): Process {
     if (this.attaching > 0) return this.#process
     const reason = this.#stale ?? (this.#process.phase === 'frozen' ? 'it is frozen for a move' : undefined)
-    if (reason !== undefined) throw fail('ERR_STALE', { name: this.#process.name, reason })
+    if (reason !== undefined) throw this.#staleError(reason)
     return this.#process
+  }
+
+  #staleError(reason: string): MobilityError {
+    return fail('ERR_STALE', { name: this.#process.name, reason })
   }
 
   get state(): unknown {
@@ -79,6 +84,8 @@ export class SelfHandle implements Self<unknown, never> {
   }
 
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#stale !== undefined) this.#abort.abort(this.#staleError(this.#stale))
     return this.#abort.signal
   }
 

@@ -15,6 +15,7 @@
 import { types } from 'node:util'
 import { fail, type MobilityError, reasonOf } from '../base/errors.js'
 import { invariant } from '../base/invariant.js'
+import { LazyMap } from '../base/lazy-map.js'
 import { frameValueLimits, stateValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
 import { Attachment } from './attachment.js'
@@ -31,14 +32,14 @@ import {
 import { type ExitReason, exitText, InitIgnore, InitStop, isCrash } from './directives.js'
 import { farewell } from './farewell.js'
 import type { Phase, Process, ProcessHost } from './host.js'
-import type { Cursor, KeptReply, OpenCall } from './image.js'
+import type { Cursor, KeptReply, OpenCall, Watch } from './image.js'
 import type { AnyKind, Down } from './kind.js'
 import { type CallId, callKey, type Envelope, Mailbox, type SystemMessage } from './mailbox.js'
 import { failure, type Outcome, success } from './outcome.js'
 import type { Runnable } from './scheduler.js'
 import { SelfHandle } from './self-handle.js'
-import { Timers } from './timers.js'
-import { Watches } from './watches.js'
+import { type TimerOwner, Timers } from './timers.js'
+import { type Fate, Watches, type WatchOwner } from './watches.js'
 
 export interface ProcessStart {
   readonly name: string
@@ -48,7 +49,7 @@ export interface ProcessStart {
   readonly line: number
 }
 
-export class ServerProcess implements Process, Runnable {
+export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner {
   readonly host: ProcessHost
   readonly name: string
   readonly kind: AnyKind
@@ -62,17 +63,18 @@ export class ServerProcess implements Process, Runnable {
   readonly mailbox: Mailbox
   readonly timers: Timers
   /** What the channels keep with the process, so that it moves: next seq by sender and lane, unacknowledged replies. */
-  readonly cursors = new Map<string, Cursor>()
-  readonly replies = new Map<string, KeptReply>()
+  readonly cursors = new LazyMap<string, Cursor>()
+  readonly replies = new LazyMap<string, KeptReply>()
   /** Calls that were taken and wait for `self.reply`, or for the end of a move or a stop. */
-  readonly open = new Map<string, OpenCall>()
+  readonly open = new LazyMap<string, OpenCall>()
   readonly watches: Watches
-  readonly whenEnded: Promise<string>
-  #self: SelfHandle
+  readonly #self: SelfHandle
   /** A handler runs (it is asynchronous), so nothing else may. */
   #busy = false
   #queued = false
-  #resolveEnded: (reason: string) => void = () => {}
+  #endReason = ''
+  /** Who waits for its end, if anybody does. */
+  #mourners: ((reason: string) => void)[] | undefined
 
   constructor(host: ProcessHost, start: ProcessStart) {
     this.host = host
@@ -82,19 +84,8 @@ export class ServerProcess implements Process, Runnable {
     this.epoch = start.epoch
     this.line = start.line
     this.mailbox = new Mailbox(start.kind.spec.mailboxMax ?? host.limits.mailboxMax)
-    this.timers = new Timers(host.clock, (message) => this.#force(message))
-    this.whenEnded = new Promise((resolve) => {
-      this.#resolveEnded = resolve
-    })
-    const down = (watch: { id: number; name: string }, reason: string): void => {
-      const message: Down = { type: 'down', monitor: watch.id, name: watch.name, reason }
-      this.#force(message)
-    }
-    this.watches = new Watches(
-      (watched) => host.fate(watched),
-      down,
-      () => host.watching(this),
-    )
+    this.timers = new Timers(host.clock, this)
+    this.watches = new Watches(this)
     this.#self = new SelfHandle(this, host.outlet(this))
     this.#attachment = new Attachment(this, this.#self)
   }
@@ -105,6 +96,14 @@ export class ServerProcess implements Process, Runnable {
 
   get busy(): boolean {
     return this.#busy
+  }
+
+  /** Resolves with the reason when it has ended here. */
+  get whenEnded(): Promise<string> {
+    return new Promise((resolve) => {
+      if (this.phase === 'ended') resolve(this.#endReason)
+      else this.#mourners = [...(this.#mourners ?? []), resolve]
+    })
   }
 
   /** Takes new messages: it runs, or is about to. */
@@ -169,9 +168,10 @@ export class ServerProcess implements Process, Runnable {
 
   #close(reason: string): void {
     farewell(this, reason)
+    this.#endReason = reason
     this.#leave('ended', `it ended: ${reason}`)
     this.host.ended(this, reason)
-    this.#resolveEnded(reason)
+    for (const told of this.#mourners ?? []) told(reason)
   }
 
   #leave(phase: 'ended' | 'moved', why: string): void {
@@ -309,9 +309,21 @@ export class ServerProcess implements Process, Runnable {
   }
 
   /** Timers and monitors have nobody who could send them again: they are never refused. */
-  #force(message: unknown): void {
+  inform(message: unknown): void {
     this.mailbox.force({ what: 'info', message })
     this.wake()
+  }
+
+  fateOf(name: string): Fate | undefined {
+    return this.host.fate(name)
+  }
+
+  watchAdded(): void {
+    this.host.watching(this)
+  }
+
+  watchDown({ id, name }: Watch, reason: string): void {
+    this.inform({ type: 'down', monitor: id, name, reason } satisfies Down)
   }
 
   setTimer(ms: number, message: unknown): number {

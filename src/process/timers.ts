@@ -1,4 +1,5 @@
 /** The timers of one process, as data: they stop with a freeze and go on, anywhere, with what they had left (G7). */
+import { LazyMap } from '../base/lazy-map.js'
 import type { Clock, Timer } from '../base/ports.js'
 
 /** A timer on its way: `remainingMs` is never negative. */
@@ -15,16 +16,21 @@ interface Armed {
   timer: Timer | undefined
 }
 
+/** Whose timers they are. */
+export interface TimerOwner {
+  inform(message: unknown): void
+}
+
 export class Timers {
   readonly #clock: Clock
-  readonly #fire: (message: unknown) => void
-  readonly #armed = new Map<number, Armed>()
+  readonly #owner: TimerOwner
+  readonly #armed = new LazyMap<number, Armed>()
   #lastId = 0
   #stopped = false
 
-  constructor(clock: Clock, fire: (message: unknown) => void) {
+  constructor(clock: Clock, owner: TimerOwner) {
     this.#clock = clock
-    this.#fire = fire
+    this.#owner = owner
   }
 
   get size(): number {
@@ -97,6 +103,6 @@ export class Timers {
     // A timer of the event loop may come a little early; ours never does.
     if (armed.dueAt > this.#clock.now()) return this.#arm(armed)
     this.#armed.delete(armed.id)
-    this.#fire(armed.message)
+    this.#owner.inform(armed.message)
   }
 }

@@ -2,6 +2,7 @@
  * The monitors that one process holds. A watch is on a name and a line: it sees one real death, and no move (G8).
  * A copy that does not run notices nothing; whoever runs next compares its watches with the registry.
  */
+import { LazyMap } from '../base/lazy-map.js'
 import type { Watch } from './image.js'
 
 /** What is known of a name: `line` of its last life, and how that ended if it did. */
@@ -11,22 +12,22 @@ export interface Fate {
   readonly reason: string
 }
 
+/** Whose watches they are. */
+export interface WatchOwner {
+  /** What is known of a name; undefined when nothing is. */
+  fateOf(name: string): Fate | undefined
+  /** It holds at least one watch from now on. */
+  watchAdded(): void
+  watchDown(watch: Watch, reason: string): void
+}
+
 export class Watches {
-  readonly #fateOf: (name: string) => Fate | undefined
-  readonly #down: (watch: Watch, reason: string) => void
-  readonly #added: () => void
-  readonly #watches = new Map<number, Watch>()
+  readonly #owner: WatchOwner
+  readonly #watches = new LazyMap<number, Watch>()
   #lastId = 0
 
-  /** @param added  it holds at least one watch from now on */
-  constructor(
-    fateOf: (name: string) => Fate | undefined,
-    down: (watch: Watch, reason: string) => void,
-    added: () => void = () => {},
-  ) {
-    this.#fateOf = fateOf
-    this.#down = down
-    this.#added = added
+  constructor(owner: WatchOwner) {
+    this.#owner = owner
   }
 
   get size(): number {
@@ -39,13 +40,13 @@ export class Watches {
 
   add(name: string): number {
     this.#lastId += 1
-    const fate = this.#fateOf(name)
+    const fate = this.#owner.fateOf(name)
     const watch = { id: this.#lastId, name, line: fate?.line ?? 0 }
     if (fate?.alive === true) {
       this.#watches.set(watch.id, watch)
-      this.#added()
+      this.#owner.watchAdded()
     } else {
-      this.#down(watch, 'noproc')
+      this.#owner.watchDown(watch, 'noproc')
     }
     return watch.id
   }
@@ -65,7 +66,7 @@ export class Watches {
   restore(watches: readonly Watch[], lastId: number): void {
     this.#lastId = lastId
     for (const watch of watches) this.#watches.set(watch.id, watch)
-    if (watches.length > 0) this.#added()
+    if (watches.length > 0) this.#owner.watchAdded()
   }
 
   /** Something is new about `name`. */
@@ -78,11 +79,11 @@ export class Watches {
   }
 
   #judge(watch: Watch): void {
-    const fate = this.#fateOf(watch.name)
+    const fate = this.#owner.fateOf(watch.name)
     // Nothing is known of it here, as of a name at home when the process is away: no news is no death (G8).
     if (fate === undefined || (fate.alive && fate.line <= watch.line)) return
     this.#watches.delete(watch.id)
     // Another line is another life: the one that was watched is over, however it ended.
-    this.#down(watch, fate.alive ? 'restarted' : fate.reason)
+    this.#owner.watchDown(watch, fate.alive ? 'restarted' : fate.reason)
   }
 }
