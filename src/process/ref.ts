@@ -19,12 +19,15 @@ export interface RefPort {
   monitor(name: string): Monitor
 }
 
+/** What has no properties of its own. */
+const NOTHING = Object.freeze(Object.create(null) as object)
+
 /**
  * Every property is a function, made on first use and kept as a property of its own: the proxy stands behind the
  * object, as its prototype, and is asked once a method. Never answers `then`: a promise chain would call it.
  */
 const methods = (make: (method: string) => (...args: unknown[]) => unknown): object => {
-  const behind = new Proxy(Object.create(null) as object, {
+  const behind = new Proxy(NOTHING, {
     get: (_target, key, asked) => {
       if (typeof key !== 'string' || key === 'then') return undefined
       const made = make(key)
@@ -37,21 +40,56 @@ const methods = (make: (method: string) => (...args: unknown[]) => unknown): obj
   return Object.create(behind) as object
 }
 
-export const makeRef = <K extends AnyKind>(name: string, port: RefPort, options: CallOptions = {}): Ref<K> => ({
-  name,
-  call: methods(
-    (method) =>
-      (...args) =>
-        port.call(name, method, args, options),
-  ) as CallsOf<K>,
-  cast: methods(
-    (method) =>
-      (...args) =>
-        port.cast(name, method, args),
-  ) as CastsOf<K>,
-  with: (more) => makeRef<K>(name, port, { ...options, ...more }),
-  send: (message) => port.send(name, message),
-  sendMe: (to, move = {}) => port.sendMe(name, to, move),
-  stop: (reason = 'normal') => port.stop(name, reason),
-  monitor: () => port.monitor(name),
-})
+class NamedRef<K extends AnyKind> implements Ref<K> {
+  readonly name: string
+  readonly #port: RefPort
+  readonly #options: CallOptions
+  #calls: CallsOf<K> | undefined
+  #casts: CastsOf<K> | undefined
+
+  constructor(name: string, port: RefPort, options: CallOptions) {
+    this.name = name
+    this.#port = port
+    this.#options = options
+  }
+
+  get call(): CallsOf<K> {
+    this.#calls ??= methods(
+      (method) =>
+        (...args) =>
+          this.#port.call(this.name, method, args, this.#options),
+    ) as CallsOf<K>
+    return this.#calls
+  }
+
+  get cast(): CastsOf<K> {
+    this.#casts ??= methods(
+      (method) =>
+        (...args) =>
+          this.#port.cast(this.name, method, args),
+    ) as CastsOf<K>
+    return this.#casts
+  }
+
+  with(more: CallOptions): Ref<K> {
+    return new NamedRef<K>(this.name, this.#port, { ...this.#options, ...more })
+  }
+
+  send(message: unknown): Promise<void> {
+    return this.#port.send(this.name, message)
+  }
+
+  sendMe(to: Destination, options: MoveOptions = {}): Promise<MoveResult> {
+    return this.#port.sendMe(this.name, to, options)
+  }
+
+  stop(reason: ExitReason = 'normal'): Promise<void> {
+    return this.#port.stop(this.name, reason)
+  }
+
+  monitor(): Monitor {
+    return this.#port.monitor(this.name)
+  }
+}
+
+export const makeRef = <K extends AnyKind>(name: string, port: RefPort): Ref<K> => new NamedRef<K>(name, port, {})
