@@ -2,7 +2,7 @@
  * Everything a node says about itself: one typed union. `node.on(type, listener)` hears it, and so does whoever
  * subscribes to the `node:diagnostics_channel` named `proc-mobility:<type>`. A listener that throws stops nothing.
  */
-import { channel } from 'node:diagnostics_channel'
+import { type Channel, channel } from 'node:diagnostics_channel'
 import { reasonOf } from './errors.js'
 import type { Logger } from './ports.js'
 
@@ -64,6 +64,17 @@ export type NodeEvent = { [T in EventType]: EventOf<T> }[EventType]
 
 type Listener = (event: NodeEvent) => void
 
+/** Each is looked up once: the registry of channels is a search by name. */
+const channels = new Map<EventType, Channel>()
+
+const channelOf = (type: EventType): Channel => {
+  const known = channels.get(type)
+  if (known !== undefined) return known
+  const made = channel(`proc-mobility:${type}`)
+  channels.set(type, made)
+  return made
+}
+
 /** The node's own bus. Emitting is synchronous and never throws. */
 export class Events {
   readonly #node: string
@@ -85,7 +96,7 @@ export class Events {
   }
 
   emit<T extends EventType>(type: T, data: EventMap[T]): void {
-    const diagnostics = channel(`proc-mobility:${type}`)
+    const diagnostics = channelOf(type)
     const specific = this.#listeners.get(type)
     const all = this.#listeners.get('*')
     if (!diagnostics.hasSubscribers && (specific?.size ?? 0) === 0 && (all?.size ?? 0) === 0) return

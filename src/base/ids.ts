@@ -85,14 +85,11 @@ export const addressText = (a: Address): string =>
  */
 export const checkName = (name: unknown): string => {
   if (typeof name !== 'string') throw fail('ERR_NAME_INVALID', { name: shown(name), why: 'it is not a string' })
-  const quoted = JSON.stringify(name.slice(0, 80))
-  if (name.length === 0) throw fail('ERR_NAME_INVALID', { name: quoted, why: 'it is empty' })
-  if (Buffer.byteLength(name) > 255)
-    throw fail('ERR_NAME_INVALID', { name: quoted, why: 'it is longer than 255 bytes' })
-  if (/\p{Cc}/u.test(name)) {
-    throw fail('ERR_NAME_INVALID', { name: quoted, why: 'it has a control character' })
-  }
-  if (!name.isWellFormed()) throw fail('ERR_NAME_INVALID', { name: quoted, why: 'it has half a surrogate pair' })
+  const wrong = (why: string) => fail('ERR_NAME_INVALID', { name: JSON.stringify(name.slice(0, 80)), why })
+  if (name.length === 0) throw wrong('it is empty')
+  if (Buffer.byteLength(name) > 255) throw wrong('it is longer than 255 bytes')
+  if (/\p{Cc}/u.test(name)) throw wrong('it has a control character')
+  if (!name.isWellFormed()) throw wrong('it has half a surrogate pair')
   return name
 }
 

@@ -317,6 +317,8 @@ export class Departure {
       return this.step({ type: 'notSent' })
     }
     const { transfer } = this.#options
+    // Neither D nor H takes a move of a name of which it has not heard that it is ours.
+    this.#context.directory.flush()
     link.send(prepareOf(this, transfer, bytes.length))
     this.#outgoing = new Outgoing(link, transfer, bytes, this.#context.limits)
     this.#event('prepare', { bytes: bytes.length })

@@ -155,6 +155,8 @@ export class Router implements Courier {
     const whole = parcel.load.bytes()
     const fits = whole.length <= link.bodyBytesMax
     if (!fits) this.#tooLarge(parcel, whole.length, link.bodyBytesMax, from)
+    // Its receiver may speak to a name that was started here a moment ago.
+    if (from === undefined) this.#deps.directory.flush()
     const { name, origin, lane, line, seq, open, dueAt } = parcel
     const [what, body] = fits ? ([parcel.what, whole] as const) : (['void', Buffer.alloc(0)] as const)
     const left = Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.round(dueAt - this.#deps.clock.now())))

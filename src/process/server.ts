@@ -16,9 +16,10 @@ import { types } from 'node:util'
 import { fail, type MobilityError, reasonOf } from '../base/errors.js'
 import { invariant } from '../base/invariant.js'
 import { LazyMap } from '../base/lazy-map.js'
-import { frameValueLimits, stateValueLimits } from '../wire/codec.js'
+import { frameValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
 import { Attachment } from './attachment.js'
+import { bear } from './birth.js'
 import {
   askConsent,
   crashOutcome,
@@ -29,7 +30,7 @@ import {
   startFailure,
   type Verdict,
 } from './callbacks.js'
-import { type ExitReason, exitText, InitIgnore, InitStop, isCrash } from './directives.js'
+import { type ExitReason, exitText, isCrash } from './directives.js'
 import { farewell } from './farewell.js'
 import type { Phase, Process, ProcessHost } from './host.js'
 import type { Cursor, KeptReply, OpenCall, Watch } from './image.js'
@@ -119,17 +120,14 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
    */
   async start(): Promise<void> {
     try {
-      // A copy: what init does to them must not reach a restart.
-      const args = copyPortable(this.args, 'args', stateValueLimits(this.host.limits)).copy as unknown[]
-      const made = await this.kind.spec.init(...args)
-      if (made instanceof InitIgnore) throw fail('ERR_START_IGNORED', { name: this.name })
-      if (made instanceof InitStop) throw fail('ERR_START_FAILED', { name: this.name, reason: exitText(made.reason) })
-      await this.#stillStarts()
+      const made = await bear(this)
+      if (this.phase !== 'starting') throw await this.#cutShort()
       this.state = made
-      await this.#attachment.attach()
-      await this.#stillStarts()
-      const first = await this.kind.spec.onStart?.(this.#self)
-      await this.#stillStarts()
+      if (!this.ready) await this.#attachment.attach()
+      if (this.phase !== 'starting') throw await this.#cutShort()
+      const { onStart } = this.kind.spec
+      const first = onStart === undefined ? undefined : await onStart(this.#self)
+      if (this.phase !== 'starting') throw await this.#cutShort()
       this.phase = 'running'
       this.#conclude(undefined, judge(this, this.#self, { what: 'info', message: undefined }, first))
       this.wake()
@@ -141,9 +139,9 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
     }
   }
 
-  /** It may have been killed, or stopped by the node, meanwhile. */
-  async #stillStarts(): Promise<void> {
-    if (this.phase !== 'starting') throw fail('ERR_START_FAILED', { name: this.name, reason: await this.whenEnded })
+  /** It was killed, or stopped by the node, meanwhile. */
+  async #cutShort(): Promise<MobilityError> {
+    return fail('ERR_START_FAILED', { name: this.name, reason: await this.whenEnded })
   }
 
   /** Ends it in order: terminate, detach, answers. Only from the loop, where no handler runs; others send `stop`. */

@@ -28,8 +28,8 @@ interface ClaimingDeps {
   readonly isOpen: (name: string) => boolean
   /** Behind all that this node has published. */
   readonly send: (node: string, message: Message) => void
-  /** Puts it into the table and tells all members now. */
-  readonly announce: (entry: Entry) => void
+  /** Puts it into the table; all members are told before they hear anything else from this node. */
+  readonly publish: (entry: Entry) => void
   /** There is something to do on the next beat. */
   readonly wake: () => void
 }
@@ -37,7 +37,7 @@ interface ClaimingDeps {
 interface Ticket {
   readonly name: string
   readonly line: number | undefined
-  readonly timer: Timer
+  readonly dueAt: number
   resolve(entry: Entry): void
   reject(error: Error): void
 }
@@ -46,7 +46,9 @@ export class Claiming {
   readonly #deps: ClaimingDeps
   readonly #claims = new Map<string, Claim>()
   readonly #grants = new Map<string, Grant>()
+  /** The oldest first, and each has `claimMs`: one timer is enough for all. */
   readonly #tickets = new Map<number, Ticket>()
+  #expiry: Timer | undefined
   /** Attempt -> name: a short answer names the attempt alone. */
   readonly #attempts = new Map<number, string>()
   #counter = 0
@@ -59,11 +61,10 @@ export class Claiming {
     const owner = this.#liveOwner(name)
     if (owner !== undefined) return Promise.reject(fail('ERR_ALREADY_STARTED', { name, node: owner.node }))
     return new Promise((resolve, reject) => {
+      const { clock, limits } = this.#deps
       const ticket = ++this.#counter
-      const timer = this.#deps.clock.after(this.#deps.limits.claimMs, () =>
-        this.#claim(name, { type: 'expired', ticket }),
-      )
-      this.#tickets.set(ticket, { name, line, timer, resolve, reject })
+      this.#tickets.set(ticket, { name, line, dueAt: clock.now() + limits.claimMs, resolve, reject })
+      this.#expiry ??= clock.after(limits.claimMs, () => this.#expire())
       this.#claim(name, { type: 'claim', waiter: { ticket, kind } })
       this.#deps.wake()
     })
@@ -200,7 +201,7 @@ export class Claiming {
         // be ahead of ours, and no line is above its epoch.
         const line = ticket?.line ?? life.line
         const entry: Entry = { ...life, epoch: Math.max(life.epoch, line), line }
-        this.#deps.announce(entry)
+        this.#deps.publish(entry)
         ticket?.resolve(entry)
         return
       }
@@ -232,8 +233,22 @@ export class Claiming {
   #end(number: number): Ticket | undefined {
     const ticket = this.#tickets.get(number)
     this.#tickets.delete(number)
-    ticket?.timer.cancel()
+    if (this.#tickets.size === 0) {
+      this.#expiry?.cancel()
+      this.#expiry = undefined
+    }
     return ticket
+  }
+
+  #expire(): void {
+    const { clock } = this.#deps
+    this.#expiry = undefined
+    for (const [ticket, { name, dueAt }] of [...this.#tickets]) {
+      const left = dueAt - clock.now()
+      if (left <= 0) this.#claim(name, { type: 'expired', ticket })
+      else this.#expiry ??= clock.after(left, () => this.#expire())
+      if (left > 0) return
+    }
   }
 
   #eachGrant(event: GrantEvent): void {

@@ -29,6 +29,7 @@ import {
   merge,
   ownerKey,
   replace,
+  sameOwner,
 } from './table.js'
 import type { Life } from './views.js'
 
@@ -166,7 +167,7 @@ export class Ledger {
   #mayTell(entry: Entry, from: string): boolean {
     const now = this.get(entry.name)
     if (now?.status !== 'live' || from === entry.node || from === now.node || entry.epoch < now.epoch) return true
-    if (entry.epoch === now.epoch && entry.status === 'live' && ownerKey(entry) === ownerKey(now)) return true
+    if (entry.epoch === now.epoch && entry.status === 'live' && sameOwner(entry, now)) return true
     const { peers } = this.#deps
     if (this.isOwn(now)) {
       // A member may hear sooner that it has arrived elsewhere, or, of one that is away, that it has come home.
@@ -180,7 +181,7 @@ export class Ledger {
   accept(given: Entry, from: Life): Merged | undefined {
     const { peers } = this.#deps
     if (given.status === 'ended') return this.learn(given, from.node)
-    if (ownerKey(given) === ownerKey(from)) {
+    if (sameOwner(given, from)) {
       return this.#guard(given, from.node) ? this.#put(this.#revived(given), from.node) : undefined
     }
     if (given.reason === MOVED) {
@@ -192,7 +193,7 @@ export class Ledger {
     const over = peers.isDead(given.node, given.incarnation)
     const now = this.get(given.name)
     // What that very life had in a newer epoch is about nobody else's process, and counts only once it is over.
-    const ofOne = now?.status === 'live' && ownerKey(now) === ownerKey(given) && !this.isOwn(now)
+    const ofOne = now?.status === 'live' && sameOwner(now, given) && !this.isOwn(now)
     if (!(over && !this.#runsHere(given.name)) && !ofOne && !this.#mayTell(given, from.node)) return undefined
     if (!this.#guard(given, from.node)) return undefined
     const entry = { ...given, reason: '' }
@@ -277,7 +278,7 @@ export class Ledger {
   #revived(entry: Entry): Entry {
     const before = this.get(entry.name)
     const lost = before?.status === 'ended' && before.reason === LOST
-    if (lost && before.epoch === entry.epoch && ownerKey(before) === ownerKey(entry)) {
+    if (lost && before.epoch === entry.epoch && sameOwner(before, entry)) {
       replace(this.#table, { ...entry, status: 'ended', epoch: entry.epoch - 1 }, entry.node, this.#deps.clock.now())
     }
     return entry
@@ -343,7 +344,7 @@ export class Ledger {
   #takesOverGateway(entry: Entry, before: Entry): boolean {
     const { peers } = this.#deps
     if (entry.via === undefined || before.via === undefined || entry.epoch !== before.epoch) return false
-    if (entry.status !== 'live' || before.status !== 'live' || ownerKey(entry) === ownerKey(before)) return false
+    if (entry.status !== 'live' || before.status !== 'live' || sameOwner(entry, before)) return false
     return peers.isLive(entry.node, entry.incarnation) && !peers.isLive(before.node, before.incarnation)
   }
 

@@ -66,6 +66,7 @@ export class Registry implements Directory {
   #questions = 0
   #views: Views
   #ring: Ring
+  #homed = { name: '', home: '' }
   #beat: Timer | undefined
   #closed = false
 
@@ -83,14 +84,14 @@ export class Registry implements Directory {
       self,
       ledger: this.#ledger,
       views: () => this.#views,
-      homeOf: (name: string) => homeOf(name, this.#ring),
+      homeOf: (name: string) => this.homeOf(name),
       isOpen: (name: string) => this.#ledger.isRecovering(name) || this.#listings.isDoubted(name),
       freshId: () => ++this.#questions,
       send: (to: string, message: Message) => this.#send(to, message),
       wake: () => this.#wake(),
     }
     this.#listings = new Listings({ ...shared, peers, limits })
-    this.#claiming = new Claiming({ ...shared, clock, limits, announce: (entry) => this.#announce(entry) })
+    this.#claiming = new Claiming({ ...shared, clock, limits, publish: (entry) => this.publish(entry) })
     this.#verdicts = new Verdicts({
       ...shared,
       peers,
@@ -152,7 +153,9 @@ export class Registry implements Directory {
 
   /** The home of a name in this node's view, for placement and for people. */
   homeOf(name: string): string {
-    return homeOf(name, this.#ring)
+    // A claim asks for it several times in a row.
+    if (this.#homed.name !== name) this.#homed = { name, home: homeOf(name, this.#ring) }
+    return this.#homed.home
   }
 
   /** Do all members agree on who is a member? Names are claimed only then. */
@@ -315,6 +318,7 @@ export class Registry implements Directory {
   /** The order counts: what the next home must know, then the view that makes it the home. */
   #viewChanged(): void {
     this.#ring = ringOf(this.#views.members.map((member) => member.node))
+    this.#homed = { name: '', home: '' }
     this.#relay(this.#ledger.recovering().map((entry) => entry.name))
     this.#verdicts.viewChanged()
     this.#listings.viewChanged()
@@ -361,11 +365,6 @@ export class Registry implements Directory {
   #sendView(node: string, whole: boolean): void {
     const members = whole ? this.#deps.peers.live().slice(0, 1_024) : []
     this.#send(node, { type: 'VIEW', view: saidText(this.#views), members })
-  }
-
-  #announce(entry: Entry): void {
-    this.publish(entry)
-    this.flush()
   }
 
   #send(node: string, message: Message): void {

@@ -21,18 +21,22 @@ const mix = (value: number): number => {
 
 const scramble = (k: number): number => Math.imul(rotl(Math.imul(k, 0xcc9e2d51), 15), 0x1b873593)
 
+const scratch = Buffer.alloc(1_024)
+
 /** MurmurHash3_x86_32 of the text in UTF-8: 0 to 2^32 - 1. */
 export const hash32 = (text: string, seed = 0): number => {
-  const bytes = Buffer.from(text, 'utf8')
-  const whole = bytes.length & ~3
+  // A name in UTF-8 fits, and needs no buffer of its own.
+  const bytes = text.length * 3 > scratch.length ? Buffer.from(text, 'utf8') : scratch
+  const length = bytes === scratch ? scratch.write(text, 'utf8') : bytes.length
+  const whole = length & ~3
   let h = seed | 0
   for (let i = 0; i < whole; i += 4) {
     h = (Math.imul(rotl(h ^ scramble(bytes.readInt32LE(i)), 13), 5) + 0xe6546b64) | 0
   }
   let tail = 0
-  for (let i = bytes.length - 1; i >= whole; i--) tail = (tail << 8) | (bytes[i] ?? 0)
-  if (bytes.length > whole) h ^= scramble(tail)
-  return mix(h ^ bytes.length)
+  for (let i = length - 1; i >= whole; i--) tail = (tail << 8) | (bytes[i] ?? 0)
+  if (length > whole) h ^= scramble(tail)
+  return mix(h ^ length)
 }
 
 const weight = (nameHash: number, nodeHash: number): number => mix(Math.imul(nameHash, 0x9e3779b1) ^ nodeHash)

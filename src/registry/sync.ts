@@ -20,7 +20,7 @@ import type { Peers } from '../link/peers.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import type { Ledger } from './ledger.js'
 import { LOST, MOVED, RECOVERING } from './reasons.js'
-import { ownerKey } from './table.js'
+import { sameOwner } from './table.js'
 import type { Life, Views } from './views.js'
 
 /** Entries in a message: with all texts at their limits it stays below a frame of 1 MiB. */
@@ -162,6 +162,6 @@ export class Listings {
     const { ledger } = this.#deps
     const entry = ledger.get(name)
     if (entry?.status !== 'live' || ledger.isRecovering(name)) return false
-    return ownerKey(entry) === ownerKey(doubt) && entry.epoch === doubt.epoch
+    return sameOwner(entry, doubt) && entry.epoch === doubt.epoch
   }
 }

@@ -20,6 +20,8 @@ interface Row {
   readonly entry: Entry
   /** Who told us: one peer may fill only so much of the table. */
   readonly teller: string
+  /** Its owner's, in `byOwner`. */
+  readonly names: Set<string>
 }
 
 interface Table {
@@ -34,9 +36,16 @@ interface Table {
   floor: number
 }
 
+/** One life of a node. */
+interface Owner {
+  readonly node: string
+  readonly incarnation: number
+}
+
 /** Life of a node as a key. */
-export const ownerKey = (owner: { readonly node: string; readonly incarnation: number }): string =>
-  `${owner.node}/${owner.incarnation}`
+export const ownerKey = (owner: Owner): string => `${owner.node}/${owner.incarnation}`
+
+export const sameOwner = (a: Owner, b: Owner): boolean => a.node === b.node && a.incarnation === b.incarnation
 
 /** `new`: it is in the table now. `conflict`: two live owners at one epoch, the greater one is in the table. */
 export interface Merged {
@@ -80,24 +89,31 @@ export const merge = (table: Table, entry: Entry, teller: string, now: number): 
 
 /** Puts an entry in, whatever stood there. */
 export const replace = (table: Table, entry: Entry, teller: string, now: number): void => {
-  unlink(table, entry.name)
-  table.rows.set(entry.name, { entry, teller })
-  const owner = ownerKey(entry)
-  const names = table.byOwner.get(owner) ?? new Set<string>()
-  table.byOwner.set(owner, names.add(entry.name))
+  const before = table.rows.get(entry.name)
+  const names = before !== undefined && sameOwner(before.entry, entry) ? before.names : namesOf(table, entry)
+  if (before !== undefined) unlink(table, before, names)
+  table.rows.set(entry.name, { entry, teller, names: names.add(entry.name) })
   table.byTeller.set(teller, (table.byTeller.get(teller) ?? 0) + 1)
   if (entry.status === 'ended') table.ended.set(entry.name, now)
 }
 
-const unlink = (table: Table, name: string): void => {
-  const row = table.rows.get(name)
-  if (row === undefined) return
-  table.rows.delete(name)
-  table.ended.delete(name)
-  const owner = ownerKey(row.entry)
-  const names = table.byOwner.get(owner)
-  names?.delete(name)
-  if (names?.size === 0) table.byOwner.delete(owner)
+const namesOf = (table: Table, owner: Owner): Set<string> => {
+  const key = ownerKey(owner)
+  const known = table.byOwner.get(key)
+  if (known !== undefined) return known
+  const names = new Set<string>()
+  table.byOwner.set(key, names)
+  return names
+}
+
+/** @param keeps  the names of the owner that it stays with */
+const unlink = (table: Table, row: Row, keeps?: Set<string>): void => {
+  const { entry, names } = row
+  table.ended.delete(entry.name)
+  if (names !== keeps) {
+    names.delete(entry.name)
+    if (names.size === 0) table.byOwner.delete(ownerKey(entry))
+  }
   const told = (table.byTeller.get(row.teller) ?? 1) - 1
   if (told === 0) table.byTeller.delete(row.teller)
   else table.byTeller.set(row.teller, told)
@@ -107,8 +123,11 @@ const unlink = (table: Table, name: string): void => {
 export const dropEnded = (table: Table, until: number): number | undefined => {
   for (const [name, endedAt] of table.ended) {
     if (endedAt > until) return endedAt
-    table.floor = Math.max(table.floor, table.rows.get(name)?.entry.epoch ?? 0)
-    unlink(table, name)
+    const row = table.rows.get(name)
+    if (row === undefined) continue
+    table.floor = Math.max(table.floor, row.entry.epoch)
+    table.rows.delete(name)
+    unlink(table, row)
   }
   return undefined
 }
@@ -118,7 +137,7 @@ export const highestEpoch = (table: Table, name: string): number =>
   Math.max(table.floor, table.rows.get(name)?.entry.epoch ?? 0)
 
 /** What is live on that life of a node, as this table believes. */
-export const liveOn = (table: Table, owner: { readonly node: string; readonly incarnation: number }): Entry[] => {
+export const liveOn = (table: Table, owner: Owner): Entry[] => {
   const found: Entry[] = []
   for (const name of table.byOwner.get(ownerKey(owner)) ?? []) {
     const entry = table.rows.get(name)?.entry
@@ -128,7 +147,7 @@ export const liveOn = (table: Table, owner: { readonly node: string; readonly in
 }
 
 /** The highest epoch of that life of a node; 0 when nothing of it is known. */
-export const highestOn = (table: Table, owner: { readonly node: string; readonly incarnation: number }): number => {
+export const highestOn = (table: Table, owner: Owner): number => {
   let highest = 0
   for (const name of table.byOwner.get(ownerKey(owner)) ?? []) {
     highest = Math.max(highest, table.rows.get(name)?.entry.epoch ?? 0)

@@ -1,0 +1,16 @@
+/** The first state of a new life. */
+import { fail } from '../base/errors.js'
+import { stateValueLimits } from '../wire/codec.js'
+import { copyPortable } from '../wire/portable.js'
+import { exitText, InitIgnore, InitStop } from './directives.js'
+import type { Process } from './host.js'
+
+/** @throws ERR_START_IGNORED ERR_START_FAILED, and whatever init throws */
+export const bear = async ({ name, args, kind, host }: Process): Promise<unknown> => {
+  // A copy: what init does to them must not reach a restart.
+  const own = copyPortable(args, 'args', stateValueLimits(host.limits)).copy as unknown[]
+  const made = await kind.spec.init(...own)
+  if (made instanceof InitIgnore) throw fail('ERR_START_IGNORED', { name })
+  if (made instanceof InitStop) throw fail('ERR_START_FAILED', { name, reason: exitText(made.reason) })
+  return made
+}
