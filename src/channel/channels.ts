@@ -18,6 +18,9 @@ import type { Parcel, Receipt } from './parcel.js'
 /** An idle channel is forgotten after this; a new one opens above every number this life has used. */
 const IDLE_MS = 60_000
 
+/** After so many names a process's are looked through for those that are done with. */
+const SENT_TO_LOOK = 1_024
+
 /** No wait is longer: a move, which has its own limits, waits for ever. */
 const LONGEST_MS = 24 * 60 * 60_000
 
@@ -57,6 +60,8 @@ export class Channels {
   readonly #channels: readonly [Map<string, Channel>, Map<string, Channel>] = [new Map(), new Map()]
   /** Sends of a moved-in process that must wait until its old node has flushed what was sent there. */
   readonly #holds = new Map<Process, Map<string, Held>>()
+  /** Names to which a process has sent. */
+  readonly #sentTo = new WeakMap<Process, Set<string>>()
   #flushes: Array<{ owner: Process; name: string; flushed: (name: string) => void }> = []
   /** Highest number used by any channel that was forgotten, plus one. */
   #floor = 1
@@ -110,6 +115,7 @@ export class Channels {
     if (known?.open !== true && courier.route(name).type !== 'there') return refuse(fail('ERR_NO_PROCESS', { name }))
     const channel = known ?? this.#open(name, lane)
     const now = clock.now()
+    if (owner !== undefined) this.#sends(owner, name)
     const out: Outgoing = {
       what,
       label,
@@ -141,6 +147,14 @@ export class Channels {
     const held = out.owner === undefined ? undefined : this.#holds.get(out.owner)?.get(channel.name)
     if (held?.has(out) === true) this.#withdraw(held, out, aborted('no'))
     else channel.giveUp(out, aborted)
+  }
+
+  #sends(owner: Process, name: string): void {
+    const sentTo = this.#sentTo.get(owner) ?? new Set<string>()
+    if (sentTo.has(name)) return
+    this.#sentTo.set(owner, sentTo.add(name))
+    // Who sends to ever more names must not remember them all.
+    if (sentTo.size % SENT_TO_LOOK === 0) this.unacked(owner)
   }
 
   #copy(what: string, body: unknown, label: string): { copy: unknown; bytes: number } | { error: MobilityError } {
@@ -194,8 +208,16 @@ export class Channels {
   /** Names to which the process has messages that are not acknowledged, or that wait for its old node. */
   unacked(owner: Process): string[] {
     const names = new Set(this.#holds.get(owner)?.keys() ?? [])
-    for (const channel of this.#all()) if (channel.hasUnacked(owner)) names.add(channel.name)
+    const sentTo = this.#sentTo.get(owner)
+    for (const name of sentTo ?? []) {
+      if (this.#hasUnacked(owner, name)) names.add(name)
+      else sentTo?.delete(name)
+    }
     return [...names]
+  }
+
+  #hasUnacked(owner: Process, name: string): boolean {
+    return this.#channels.some((channels) => channels.get(name)?.hasUnacked(owner) === true)
   }
 
   /** Holds the process's sends to these names until `release`. */

@@ -36,6 +36,8 @@ interface Resending {
 export class Replies {
   readonly #deps: RepliesDeps
   readonly #resending = new Map<Process, Resending>()
+  /** Those in `#resending`, by name. */
+  readonly #keepers = new Map<string, Set<Process>>()
   /** At most what each process keeps, in bytes. */
   readonly #keptBytes = new WeakMap<Process, number>()
 
@@ -96,7 +98,7 @@ export class Replies {
 
   /** Whoever keeps answers under this name: also a process that has ended. */
   keepersOf(name: string): Process[] {
-    return [...this.#resending.keys()].filter((process) => process.name === name)
+    return [...(this.#keepers.get(name) ?? [])]
   }
 
   acked(process: Process, origin: Origin, lane: Lane, seqs: readonly number[]): void {
@@ -122,6 +124,9 @@ export class Replies {
   forget(process: Process): void {
     this.#resending.get(process)?.timer.cancel()
     this.#resending.delete(process)
+    const keepers = this.#keepers.get(process.name)
+    keepers?.delete(process)
+    if (keepers?.size === 0) this.#keepers.delete(process.name)
   }
 
   close(): void {
@@ -131,6 +136,7 @@ export class Replies {
   #arm(process: Process): void {
     if (this.#resending.has(process)) return
     const backoffMs = this.#deps.limits.resendMs
+    this.#keepers.set(process.name, (this.#keepers.get(process.name) ?? new Set()).add(process))
     this.#resending.set(process, { backoffMs, timer: this.#deps.clock.after(backoffMs, () => this.#again(process)) })
   }
 

@@ -1,5 +1,13 @@
 /** All moves that come to this node: which may begin, and which machine a message is for. */
-import { type Attempt, compareAttempts, type Identity, nodeKey, sameAttempt, sameIdentity } from '../base/ids.js'
+import {
+  type Attempt,
+  compareAttempts,
+  type Identity,
+  nodeKey,
+  originOf,
+  sameAttempt,
+  sameIdentity,
+} from '../base/ids.js'
 import type { Link } from '../link/link.js'
 import type { Process } from '../process/host.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
@@ -14,11 +22,17 @@ interface AttemptOf {
   readonly attempt: Attempt
 }
 
+const transferKey = (from: Identity, transfer: number): string => `${originOf(from)} ${transfer}`
+
 export class Arrivals {
   readonly #context: MoveContext
   readonly #delegations: Delegations
   readonly #admission: Admission
   readonly #arrivals = new Map<string, Arrival>()
+  /** By node, those whose copy has not run yet. */
+  readonly #copies = new Map<string, Set<Arrival>>()
+  /** By life and transfer, those whose bytes are coming. */
+  readonly #receiving = new Map<string, Arrival>()
   /** Processes whose sends wait for what their last node still has to flush. */
   readonly #holding = new Map<Process, { readonly from: Identity; readonly attempt: Attempt }>()
 
@@ -59,7 +73,7 @@ export class Arrivals {
     // A newer attempt says that the older one was given up at its source. Its copy would be taken for a namesake.
     before?.step({ type: 'abort' })
     const kind = this.#context.kinds.get(prepare.kind)
-    const refusal = this.#admission.refusal(link, prepare, this.#copiesOf(link))
+    const refusal = this.#admission.refusal(link, prepare, this.#copies.get(nodeKey(peer))?.size ?? 0)
     if (refusal !== undefined || kind === undefined) {
       const { code = 'ERR_KIND_UNKNOWN', message: text = '', fields = {} } = refusal ?? {}
       // The source says ERR_REFUSED itself, around this reason.
@@ -81,6 +95,8 @@ export class Arrivals {
       activated: (done) => this.#activated(done),
     })
     this.#arrivals.set(name, arrival)
+    this.#copies.set(nodeKey(peer), (this.#copies.get(nodeKey(peer)) ?? new Set()).add(arrival))
+    this.#receiving.set(transferKey(peer, prepare.transfer), arrival)
     // Its death was told before there was anything here to tell it to, and is not told again.
     if (this.#context.isDead(arrival.holder)) arrival.died(arrival.holder, 'verdict')
     if (prepare.totalBytes === 0) arrival.step({ type: 'failed' })
@@ -93,16 +109,17 @@ export class Arrivals {
     return link.peer.member ? isOwner(link, entry, prepare.attempt) : this.#admission.isReturning(link, prepare)
   }
 
-  /** Copies that the peer has left here and not run. */
-  #copiesOf({ peer }: Link): number {
-    return this.all().filter((other) => nodeKey(other.from) === nodeKey(peer) && !other.unsettled).length
+  /** It runs, or never will. */
+  #settled(arrival: Arrival): void {
+    const copies = this.#copies.get(nodeKey(arrival.from))
+    copies?.delete(arrival)
+    if (copies?.size === 0) this.#copies.delete(nodeKey(arrival.from))
+    const key = transferKey(arrival.from, arrival.prepare.transfer)
+    if (this.#receiving.get(key) === arrival) this.#receiving.delete(key)
   }
 
   chunk(link: Link, message: MessageOf<'CHUNK' | 'CHUNK_END'>): void {
-    for (const arrival of this.#arrivals.values()) {
-      const mine = arrival.phase === 'receiving' && arrival.prepare.transfer === message.transfer
-      if (mine && sameIdentity(arrival.from, link.peer)) return arrival.chunk(message)
-    }
+    this.#receiving.get(transferKey(link.peer, message.transfer))?.chunk(message)
   }
 
   commit(link: Link, message: MessageOf<'COMMIT'>): void {
@@ -191,11 +208,13 @@ export class Arrivals {
   // ---- what arrivals say
 
   #over(arrival: Arrival): void {
+    this.#settled(arrival)
     if (this.#arrivals.get(arrival.name) === arrival) this.#arrivals.delete(arrival.name)
     if (arrival.phase === 'burned') this.#admission.burn(arrival.from, arrival.name, arrival.attempt)
   }
 
   #activated(arrival: Arrival): void {
+    this.#settled(arrival)
     const { name, epoch, process, from, attempt } = arrival
     const { node, incarnation } = this.#context.self().identity
     const { line, kind, delegations } = arrival.prepare
@@ -237,6 +256,8 @@ export class Arrivals {
   close(): void {
     for (const arrival of this.#arrivals.values()) arrival.close()
     this.#arrivals.clear()
+    this.#copies.clear()
+    this.#receiving.clear()
     this.#holding.clear()
   }
 }

@@ -22,6 +22,7 @@ import { Gateways } from './gateways.js'
 import { Holders } from './holders.js'
 import type { Death } from './machine-source.js'
 import { planMove } from './plan.js'
+import { Turns } from './turns.js'
 
 /** A process in the middle of a move that waits for a decision. */
 export interface Parked {
@@ -39,6 +40,7 @@ export class Coordinator {
   readonly #departures = new Map<string, Departure>()
   /** Names of processes whose move is asked for and not under way yet. */
   readonly #planning = new Set<string>()
+  readonly #turns: Turns
   readonly #arrivals: Arrivals
   readonly #flushing: Flushing
   readonly #counters = new WeakMap<Process, number>()
@@ -48,6 +50,7 @@ export class Coordinator {
     this.#context = context
     this.gateways = new Gateways(context)
     this.delegations = new Delegations(context, this.gateways)
+    this.#turns = new Turns(context.limits.preparedPerPeerMax)
     this.#arrivals = new Arrivals(context, this.delegations)
     this.#flushing = new Flushing(context)
     this.#holders = new Holders(context, {
@@ -89,8 +92,10 @@ export class Coordinator {
     const ready = async (): Promise<void> => {
       const timeoutMs = checkTimeout(options.timeoutMs ?? this.#context.limits.moveTimeoutMs)
       const plan = await planMove(this.#context, process, to)
+      await (plan && this.#turns.take(plan.destination))
+      if (plan !== undefined && process.accepting) return this.#depart(process, to, plan, timeoutMs, answer)
+      if (plan !== undefined) this.#turns.done(plan.destination)
       if (!process.accepting) throw fail('ERR_STOPPED', { name, reason: 'it ended before it could move' })
-      if (plan !== undefined) return this.#depart(process, to, plan, timeoutMs, answer)
       this.#planning.delete(name)
       const stayed: MoveResult = { epoch: process.epoch, pauseMs: 0, stateBytes: 0, moved: false }
       if (answer !== undefined) process.answerLater(answer, success(stayed))
@@ -134,6 +139,7 @@ export class Coordinator {
   #departed(departure: Departure, moved: MessageOf<'ACTIVATED'> | undefined): void {
     const { name, process, destination, address, foreign } = departure
     this.#departures.delete(name)
+    this.#turns.done(destination)
     if (departure.phase === 'woken') this.delegations.woken(name)
     if (departure.phase !== 'retired') return
     const { directory, replies, callBack } = this.#context

@@ -289,13 +289,10 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
 
   /** Answers a call that was taken here. */
   answer(to: CallId, outcome: Outcome, dueAt?: number): void {
-    let until = dueAt
-    if (this.open.size > 0) {
-      const key = callKey(to)
-      until ??= this.open.get(key)?.dueAt
-      this.open.delete(key)
-    }
-    this.host.reply(this, to, outcome, until ?? this.host.clock.now() + this.host.limits.relayAgeMs)
+    const key = this.open.size === 0 ? '' : callKey(to)
+    const until = dueAt ?? this.open.get(key)?.dueAt ?? this.host.clock.now() + this.host.limits.relayAgeMs
+    this.open.delete(key)
+    this.host.reply(this, to, outcome, until)
   }
 
   /** Answers a call that waits, once: later answers, and calls that nobody knows, are dropped. */
