@@ -6,10 +6,10 @@ FILES ?=
 ARGS ?=
 MINUTES ?= 1
 
-.PHONY: help install build demo test check lint format tidy docs bench model simulate chaos fuzz soak clean
+.PHONY: help install build demo test check lint format tidy docs bench bench-peers model simulate chaos fuzz soak clean
 
 help: ## this list
-	@grep -hE "^[a-z]+:.*## " $(MAKEFILE_LIST) | sed -E "s/:[^#]*## /\t/" | expand -t 10
+	@grep -hE "^[a-z-]+:.*## " $(MAKEFILE_LIST) | sed -E "s/:[^#]*## /\t/" | expand -t 15
 
 install: $(STAMP) ## dependencies, only when missing or older than the lock file
 
@@ -40,8 +40,11 @@ tidy: build ## the hard rules of CONTRIBUTING.md
 docs: install ## the public API and the pages of docs/ to docs/api/
 	$(BIN)/typedoc
 
-bench: build ## the benchmarks
+bench: build ## every goal beside the baseline; ARGS="--quick moves"
 	node dist/scripts/bench/main.js $(ARGS)
+
+bench-peers: ## moleculer and comedy, for make bench to run beside us
+	npm ci --prefix scripts/bench/peers --ignore-scripts
 
 # What these read beside the words in the middle column stands at the head of their scripts.
 

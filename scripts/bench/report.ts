@@ -1,11 +1,8 @@
-/** The table, and the same as JSON. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+/** The table for people. */
 import { cpus, loadavg } from 'node:os'
-import { join } from 'node:path'
-import { type Pace, quantile, type Row } from './measure.js'
-
-/** Not in git; `make clean` removes it. */
-const FOLDER = 'dist/bench'
+import { goalText, isMet } from './goals.js'
+import type { Answered } from './question.js'
+import { type Row, summaryOf } from './rows.js'
 
 export interface Machine {
   readonly node: string
@@ -26,28 +23,58 @@ export const machine = (): Machine => ({
 export const headLine = ({ node, cores, cpu, load, date }: Machine): string =>
   `Node ${node}, ${cores} cores (${cpu}), load ${load.toFixed(1)}, ${date}`
 
-const digits = (value: number): string => {
-  if (Number.isNaN(value)) return '-'
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+/** Three digits that count. */
+export const digits = (value: number | undefined): string => {
+  if (value === undefined || !Number.isFinite(value)) return '-'
+  if (Math.abs(value) >= 1_000) return Number(value.toPrecision(3)).toLocaleString('en', { maximumFractionDigits: 0 })
+  return Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2)
 }
 
-const spread = (values: readonly number[]): string =>
-  values.length === 0 ? '-' : `${digits(Math.min(...values))} .. ${digits(Math.max(...values))}`
+const cost = (value: number): string => (value < 0 ? '-' : digits(value))
 
-const summary = (row: Row) => {
-  const ours = quantile(row.ours, row.quantile)
-  const raw = quantile(row.raw, row.quantile)
-  return { ours, raw, ratio: ours / raw }
-}
-
-const HEAD = ['', 'ours', 'min .. max', 'baseline', 'min .. max', 'unit', 'ratio', 'baseline is']
+export const HEAD = [
+  '',
+  'ours',
+  'min .. max',
+  'baseline',
+  'min .. max',
+  'unit',
+  'ratio',
+  'goal',
+  'met',
+  'CPU us',
+  'held ms',
+  'baseline is',
+]
 /** Columns whose values stand on the left. */
-const LEFT = new Set([0, 5, 7])
+const LEFT: ReadonlySet<number> = new Set([0, 5, 7, 8, 11])
 
-const cells = (row: Row): string[] => {
-  const { ours, raw, ratio } = summary(row)
-  const { name, unit, beside } = row
-  return [name, digits(ours), spread(row.ours), digits(raw), spread(row.raw), unit, `${digits(ratio)} x`, beside]
+export const cellsOf = (row: Row): string[] => {
+  const { ours, raw, ratio } = summaryOf(row)
+  const met = isMet(row)
+  return [
+    row.name,
+    digits(ours.value),
+    `${digits(ours.low)} .. ${digits(ours.high)}`,
+    digits(raw?.value),
+    raw === undefined ? '-' : `${digits(raw.low)} .. ${digits(raw.high)}`,
+    row.unit,
+    ratio === undefined ? '-' : `${digits(ratio)} x`,
+    goalText(row),
+    met === undefined ? '' : met ? 'yes' : 'NO',
+    cost(row.cpuUs.ours),
+    cost(row.heldMs.ours),
+    row.beside,
+  ]
+}
+
+/** Columns as wide as their cells; a line of one cell is a heading. */
+export const aligned = (lines: readonly (readonly string[])[], left: ReadonlySet<number>): string => {
+  const full = lines.filter((line) => line.length > 1)
+  const widths = (full[0] ?? []).map((_, column) => Math.max(...full.map((line) => line[column]?.length ?? 0)))
+  const padded = (cell: string, column: number) =>
+    left.has(column) ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
+  return lines.map((line) => (line.length === 1 ? line[0] : line.map(padded).join('  ').trimEnd())).join('\n')
 }
 
 export const tableOf = (rows: readonly Row[]): string => {
@@ -56,20 +83,20 @@ export const tableOf = (rows: readonly Row[]): string => {
   for (const row of rows) {
     if (row.group !== group) lines.push([], [row.group])
     group = row.group
-    lines.push(cells(row))
+    lines.push(cellsOf(row))
   }
-  const full = lines.filter((line) => line.length === HEAD.length)
-  const widths = HEAD.map((_, column) => Math.max(...full.map((line) => line[column]?.length ?? 0)))
-  const padded = (cell: string, column: number) =>
-    LEFT.has(column) ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
-  return lines.map((line) => (line.length === 1 ? line[0] : line.map(padded).join('  ').trimEnd())).join('\n')
+  return aligned(lines, LEFT)
 }
 
-/** @returns the path of the file */
-export const writeJson = (about: Machine, pace: Pace, rows: readonly Row[]): string => {
-  mkdirSync(FOLDER, { recursive: true })
-  const path = join(FOLDER, `${about.date.replaceAll(':', '-')}.json`)
-  const results = rows.map((row) => ({ ...row, result: summary(row) }))
-  writeFileSync(path, `${JSON.stringify({ machine: about, pace, results }, undefined, 2)}\n`)
-  return path
+/** What was skipped, what the questions took, and how many goals are met. */
+export const closing = (answers: readonly Answered[]): string => {
+  const verdicts = answers.flatMap(({ rows }) => rows.map(isMet)).filter((met) => met !== undefined)
+  const took = answers.map(
+    ({ question, seconds, rssMiB }) => `${question} ${seconds.toFixed(0)} s, ${rssMiB.toFixed(0)} MiB`,
+  )
+  return [
+    ...answers.flatMap(({ question, note }) => (note === undefined ? [] : [`${question}: ${note}`])),
+    `took, and the most memory of the asking program: ${took.join('; ')}`,
+    `goals: ${verdicts.filter(Boolean).length} of ${verdicts.length} met`,
+  ].join('\n')
 }

@@ -1,7 +1,11 @@
 /** States to move, of about a size. */
 import { randomBytes } from 'node:crypto'
 
-const PIECE_BYTES = 64 * 1_024
+export const KiB = 1_024
+export const MiB = KiB * KiB
+
+/** How a user keeps large data: pieces that were read, received or uploaded. */
+const PIECE_BYTES = 64 * KiB
 
 /** About 70 bytes as MessagePack, 11 values. */
 const item = (id: number) => ({
@@ -13,10 +17,22 @@ const item = (id: number) => ({
 })
 const ITEM_BYTES = 70
 
-export const stateOf = (shape: 'objects' | 'Buffers', bytes: number): unknown => {
-  if (shape === 'objects')
-    return Array.from({ length: Math.max(1, Math.round(bytes / ITEM_BYTES)) }, (_, id) => item(id))
+/** Objects in lists in objects. */
+export const nested = (bytes: number): unknown =>
+  Array.from({ length: Math.max(1, Math.round(bytes / ITEM_BYTES)) }, (_, id) => item(id))
+
+export const buffers = (bytes: number): Buffer[] => {
   const pieces: Buffer[] = []
   for (let left = bytes; left > 0; left -= PIECE_BYTES) pieces.push(randomBytes(Math.min(left, PIECE_BYTES)))
   return pieces
 }
+
+/** What a small process has: about 100 bytes in six fields. */
+export const small = (id: number): unknown => ({
+  id,
+  owner: `user ${id}`,
+  title: 'a cart with three things',
+  open: true,
+  items: [id, id + 1, id + 2],
+  note: 'x'.repeat(32),
+})
