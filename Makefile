@@ -4,9 +4,11 @@ BIN := node_modules/.bin
 STAMP := node_modules/.installed
 FILES ?=
 ARGS ?=
+BASE ?=
 MINUTES ?= 1
 
-.PHONY: help install build demo test check lint format tidy docs bench bench-peers model simulate chaos fuzz soak clean
+.PHONY: help install build demo test check lint format tidy docs bench bench-compare bench-curves bench-docs \
+  bench-peers model simulate chaos fuzz soak clean
 
 help: ## this list
 	@grep -hE "^[a-z-]+:.*## " $(MAKEFILE_LIST) | sed -E "s/:[^#]*## /\t/" | expand -t 15
@@ -42,6 +44,17 @@ docs: install ## the public API and the pages of docs/ to docs/api/
 
 bench: build ## every goal beside the baseline; ARGS="--quick moves"
 	node dist/scripts/bench/main.js $(ARGS)
+
+bench-compare: build ## BASE=main: before and after of each row, and whether it is more than noise
+	node dist/scripts/bench/compare.js --base "$(BASE)" $(ARGS)
+
+bench-curves: build ## how costs grow with processes, nodes, bytes, moves in flight; ARGS=--far for a million
+	node dist/scripts/bench/curves.js $(ARGS)
+
+bench-docs: build ## measures all, and writes the tables and pictures of docs/PERFORMANCE.md
+	node dist/scripts/bench/main.js
+	node dist/scripts/bench/curves.js $(ARGS)
+	node dist/scripts/bench/render.js
 
 bench-peers: ## moleculer and comedy, for make bench to run beside us
 	npm ci --prefix scripts/bench/peers --ignore-scripts

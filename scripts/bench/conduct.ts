@@ -31,11 +31,11 @@ export const progress = (text: string): void => {
 }
 
 /** @returns the path of the file; the newest is also `<name>-latest.json` */
-export const writeJson = (name: string, date: string, value: unknown): string => {
-  mkdirSync(FOLDER, { recursive: true })
+export const writeJson = (name: string, date: string, value: unknown, folder = FOLDER): string => {
+  mkdirSync(folder, { recursive: true })
   const text = `${JSON.stringify(value, undefined, 1)}\n`
-  const path = join(FOLDER, `${name}-${date.replaceAll(':', '-')}.json`)
+  const path = join(folder, `${name}-${date.replaceAll(':', '-')}.json`)
   writeFileSync(path, text)
-  writeFileSync(join(FOLDER, `${name}-latest.json`), text)
+  writeFileSync(join(folder, `${name}-latest.json`), text)
   return path
 }

@@ -1,21 +1,26 @@
 /**
  * What it costs, beside what one would write by hand: ratios of one run, never numbers of different machines or days.
  *
- *   node dist/scripts/bench/main.js [--quick] [questions]      make bench ARGS="--quick moves"
+ *   node dist/scripts/bench/main.js [--quick] [--out folder] [questions]      make bench ARGS="--quick moves"
  *
- * Prints a table, and writes dist/bench/results-<date>.json. A goal that is not met is said, and fails nothing.
+ * Prints a table, and writes results-<date>.json into the folder, by default dist/bench. A goal that is not met is
+ * said, and fails nothing. `--glance` measures nothing well: it shows that all runs.
  */
 import { parseArgs } from 'node:util'
-import { ask, chosen, progress, writeJson } from './conduct.js'
-import { FULL, QUICK } from './measure.js'
+import { ask, chosen, FOLDER, progress, writeJson } from './conduct.js'
+import { FULL, GLANCE, QUICK } from './measure.js'
 import type { Answered } from './question.js'
 import { closing, headLine, machine, tableOf } from './report.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    glance: { type: 'boolean', default: false },
+    out: { type: 'string', default: FOLDER },
+  },
 })
-const pace = values.quick ? QUICK : FULL
+const pace = values.glance ? GLANCE : values.quick ? QUICK : FULL
 const about = machine()
 console.log(headLine(about))
 console.log(`${pace.rounds} rounds of ${pace.sampleMs} ms in turns with the baseline, after one to warm up; medians\n`)
@@ -27,4 +32,4 @@ for (const question of chosen(positionals)) {
 progress('')
 console.log(tableOf(answers.flatMap(({ rows }) => rows)))
 console.log(`\n${closing(answers)}`)
-console.log(writeJson('results', about.date, { machine: about, pace, answers }))
+console.log(writeJson('results', about.date, { machine: about, pace, answers }, values.out))

@@ -11,12 +11,14 @@ export interface Pace {
   readonly rounds: number
   /** Time of one sample. */
   readonly sampleMs: number
-  /** A sixth of the sizes of a whole run, where a size is what costs the time. */
+  /** Smaller sizes, where a size is what costs the time; the rows say so. */
   readonly quick: boolean
 }
 
 export const FULL: Pace = { rounds: 7, sampleMs: 300, quick: false }
 export const QUICK: Pace = { rounds: 3, sampleMs: 100, quick: true }
+/** Only to see that it runs. */
+export const GLANCE: Pace = { rounds: 1, sampleMs: 10, quick: true }
 
 /** What one sample gave: one value for all of it, or one for each operation. */
 interface Sampled {
@@ -60,6 +62,14 @@ class LoopWatch {
     this.#histogram.disable()
     return this.#histogram.count === 0 ? 0 : Math.max(0, this.#histogram.max / 1e6 - 1)
   }
+}
+
+/** The longest time in which `act` held the event loop, in ms. */
+export const msHeld = async (act: () => Promise<unknown>): Promise<number> => {
+  const watch = new LoopWatch()
+  watch.start()
+  await act()
+  return watch.stop()
 }
 
 /** Runs each of `samples` once a round, in turns. @returns what each gave, in their order */

@@ -26,10 +26,11 @@ export const subject = genServer('bench.subject', {
 /** It stays on node b. */
 export const REMOTE = 'bench:remote'
 
-/** Room for a million processes, moves of thousands at a time, and a machine that is busy. */
+/** Room for a million processes, moves of thousands at a time, 10 MB of small objects, and a machine that is busy. */
 const LIMITS: Partial<Limits> = {
   preparedPerPeerMax: 100_000,
   registryEntriesMax: 4_000_000,
+  stateElementsMax: 256_000_000,
   moveTimeoutMs: 60_000,
   claimMs: 60_000,
   callTimeoutMs: 60_000,

@@ -19,6 +19,7 @@ const each = (before: Usage, after: Usage, of: 'heapBytes' | 'rssBytes', count: 
 export const memory: Question = async ({ file, pace }) => {
   const node = await nodeNamed('a', [])
   const other = await Served.open(file, ['other', node.address])
+  const empty = await other.usage(true)
   const [few, more] = COUNTS[pace.quick ? 'quick' : 'full']
   await startMany(node, few, 'bench:few')
   await sleep(SYNC_MS)
@@ -29,13 +30,14 @@ export const memory: Question = async ({ file, pace }) => {
   const after = { here: usage(true), there: await other.usage(true) }
   await other.close()
   const row = (id: string, name: string, value: number): Row =>
-    plainRow({ id: `memory.${id}`, group: 'memory of one more, of 100 B', name, unit: 'KB' }, [value])
+    plainRow({ id: `memory.${id}`, group: 'memory of one more process of 100 B', name, unit: 'KB' }, [value])
   const of = (at: 'here' | 'there', what: 'heapBytes' | 'rssBytes'): number => each(before[at], after[at], what, more)
   return {
     rows: [
       row('process', 'process, state included, heap', of('here', 'heapBytes')),
       row('process.rss', 'process, state included, RSS', of('here', 'rssBytes')),
       row('name', 'its name at each other member, heap', of('there', 'heapBytes')),
+      row('node', 'a program with a node and no process, RSS', empty.rssBytes / KiB),
     ],
   }
 }
