@@ -7,13 +7,11 @@
  *        '-- after(ms), soon()
  */
 import { performance } from 'node:perf_hooks'
-import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+import { setImmediate } from 'node:timers'
 import { invariant } from './invariant.js'
 import type { Clock, Timer } from './ports.js'
+import { guarded, RealTimers } from './real-timers.js'
 import { type TimerEntry, TimerHeap } from './timer-heap.js'
-
-/** setTimeout takes 31 bits; more than that would fire at once. */
-const LONGEST_MS = 2 ** 31 - 1
 
 const wait = (ms: number): number => (ms > 0 ? ms : 0)
 
@@ -29,43 +27,22 @@ const unarmed: Timer = { cancel() {} }
 
 /** The machine's clock. Timers never fire early; they keep Node alive until they fired or were cancelled. */
 export const realClock = (): Clock => {
+  const timers = new RealTimers()
   let waiting: (() => void)[] = []
   const flush = (): void => {
     const batch = waiting
     waiting = []
-    for (const callback of batch) {
-      try {
-        callback()
-      } catch (error) {
-        // Later, so that it costs the rest of the batch nothing; still fatal unless somebody handles it.
-        queueMicrotask(() => {
-          throw error
-        })
-      }
-    }
+    for (const callback of batch) guarded(callback)
   }
   return {
     now: () => performance.now(),
     wall: () => Date.now(),
-    after: (ms, callback) => realTimer(wait(ms), callback),
+    after: (ms, callback) => timers.after(wait(ms), callback),
     soon(callback) {
       if (waiting.length === 0) setImmediate(flush)
       waiting.push(callback)
     },
   }
-}
-
-/** Looks at the clock before it fires: setTimeout may be up to a millisecond early, and ends at 24.8 days. */
-const realTimer = (ms: number, callback: () => void): Timer => {
-  const due = performance.now() + ms
-  const arm = (left: number): NodeJS.Timeout => setTimeout(fire, Math.min(Math.ceil(left), LONGEST_MS))
-  const fire = (): void => {
-    const left = due - performance.now()
-    if (left > 0) handle = arm(left)
-    else callback()
-  }
-  let handle = arm(ms)
-  return { cancel: () => clearTimeout(handle) }
 }
 
 /** How far a wall clock is off: steps, and a drift in parts per million. */
