@@ -84,13 +84,13 @@ export class Inbox {
     if (verdict === 'stale' || verdict === 'ahead') return
     if (verdict === 'reset') return this.#receipt(parcel, { type: 'reset', line: process.line, epoch: process.epoch })
     if (verdict === 'accept' && !this.#accept(process, parcel)) return
-    if (known !== undefined && cursor !== undefined) {
-      cursor.next = next
-      return this.#ack(cursor, process, parcel)
-    }
-    const begun = { incarnation: sender.incarnation, next }
-    process.cursors.set(key, begun)
-    this.#ack(begun, process, parcel)
+    const moved = known === undefined ? undefined : cursor
+    const kept = moved ?? { incarnation: sender.incarnation, next }
+    if (moved === undefined) process.cursors.set(key, kept)
+    else moved.next = next
+    // A move is under way before the turn ends, and a frozen copy acknowledges nothing: its sender would send it again.
+    if (parcel.lane === 1) this.#receipt(parcel, { type: 'ack', line: process.line, epoch: process.epoch, next })
+    else this.#ack(kept, process, parcel)
   }
 
   /** A gateway speaks for whomever it likes: what it may fill has an end (G15). Members are known, one by one. */
