@@ -95,11 +95,17 @@ export class Events {
     return () => set.delete(added)
   }
 
+  /** Does anybody listen? For those who tell of what happens often. */
+  heard(type: EventType): boolean {
+    const listening = (this.#listeners.get(type)?.size ?? 0) > 0 || (this.#listeners.get('*')?.size ?? 0) > 0
+    return listening || channelOf(type).hasSubscribers
+  }
+
   emit<T extends EventType>(type: T, data: EventMap[T]): void {
+    if (!this.heard(type)) return
     const diagnostics = channelOf(type)
     const specific = this.#listeners.get(type)
     const all = this.#listeners.get('*')
-    if (!diagnostics.hasSubscribers && (specific?.size ?? 0) === 0 && (all?.size ?? 0) === 0) return
     // `node` is the node that speaks, unless the event is about another one and says so itself.
     const event = { node: this.#node, ...data, type } as unknown as NodeEvent
     if (diagnostics.hasSubscribers) diagnostics.publish(event)

@@ -5,12 +5,13 @@
  *   PREPARE, chunks -> decode, upgrade, alterHandover, schema -> [claim, from outside] -> inert copy -> PREPARED
  *   COMMIT | taken  -> attach -> registered -> runs -> ACTIVATED (until RETIRED)
  */
+import { Alarm } from '../base/alarm.js'
 import { fail, isMobilityError, type MobilityError, reasonOf } from '../base/errors.js'
-import { type Address, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
-import type { Timer } from '../base/ports.js'
+import { type Address, type Identity, originOf, sameAttempt, sameIdentity } from '../base/ids.js'
 import type { MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { AnyKind } from '../process/kind.js'
+import { callKey } from '../process/mailbox.js'
 import { restore } from '../process/mobile.js'
 import { success } from '../process/outcome.js'
 import { NOT_MOVED } from '../registry/reasons.js'
@@ -62,9 +63,9 @@ export class Arrival {
   #committedAt = 0
   /** Under which it runs here; 0 until then. */
   epoch = 0
-  #deadline: Timer | undefined
-  #tick: Timer | undefined
-  #doubt: Timer | undefined
+  readonly #deadline: Alarm
+  readonly #tick: Alarm
+  readonly #doubt: Alarm
   #backoffMs: number
   #cause: MobilityError | undefined
   readonly #startedAt: number
@@ -86,6 +87,9 @@ export class Arrival {
     this.#backoffMs = context.limits.resendMs
     this.#startedAt = context.clock.now()
     this.#letGo = options.foreign ? context.roads.keep(options.fromAddress) : () => {}
+    this.#deadline = new Alarm(context.clock, () => this.#late())
+    this.#tick = new Alarm(context.clock, () => this.#again())
+    this.#doubt = new Alarm(context.clock, () => this.#doubtful())
     this.#progress()
   }
 
@@ -129,11 +133,11 @@ export class Arrival {
 
   /** Bytes that do not come free what they hold. */
   #progress(): void {
-    this.#deadline?.cancel()
-    const ms = this.#context.limits.moveTimeoutMs
-    this.#deadline = this.#context.clock.after(ms, () =>
-      this.#fail(fail('ERR_TIMEOUT', { what: `The snapshot of ${this.name}`, ms })),
-    )
+    this.#deadline.set(this.#context.limits.moveTimeoutMs)
+  }
+
+  #late(): void {
+    this.#fail(fail('ERR_TIMEOUT', { what: `The snapshot of ${this.name}`, ms: this.#context.limits.moveTimeoutMs }))
   }
 
   // ---- what comes in
@@ -196,34 +200,30 @@ export class Arrival {
   }
 
   #entered(): void {
-    if (this.phase !== 'receiving') this.#deadline?.cancel()
+    if (this.phase !== 'receiving') this.#deadline.stop()
     if (this.phase !== 'parked') this.parked = undefined
-    this.#doubt?.cancel()
-    if (this.unsettled) this.#watchDoubt('it runs here, and its source has not confirmed that it knows')
-    if (this.phase === 'taking') this.#watchDoubt('the source is dead, and its holder has not answered')
-    this.#backoffMs = this.#context.limits.resendMs
-    this.#armTick()
+    const { resendMs, callTimeoutMs } = this.#context.limits
+    if (this.unsettled || this.phase === 'taking') this.#doubt.set(callTimeoutMs)
+    else this.#doubt.stop()
+    this.#backoffMs = resendMs
+    if (!isTargetOver(this.#state)) this.#tick.set(resendMs)
   }
 
   /** G10: what waits for the word of somebody who never speaks is listed, and an operator can end it. */
-  #watchDoubt(reason: string): void {
-    this.#doubt = this.#context.clock.after(this.#context.limits.callTimeoutMs, () => {
-      this.parked = reason
-    })
+  #doubtful(): void {
+    this.parked = this.unsettled
+      ? 'it runs here, and its source has not confirmed that it knows'
+      : 'the source is dead, and its holder has not answered'
   }
 
-  #armTick(): void {
-    this.#tick?.cancel()
-    if (isTargetOver(this.#state)) return
-    this.#tick = this.#context.clock.after(this.#backoffMs, () => {
-      this.#backoffMs = Math.min(this.#backoffMs * 2, this.#context.limits.resendMsMax)
-      this.step({ type: 'tick' })
-      this.#armTick()
-    })
+  #again(): void {
+    this.#backoffMs = Math.min(this.#backoffMs * 2, this.#context.limits.resendMsMax)
+    this.step({ type: 'tick' })
+    if (!isTargetOver(this.#state)) this.#tick.set(this.#backoffMs)
   }
 
   #over(): void {
-    for (const timer of [this.#deadline, this.#tick, this.#doubt]) timer?.cancel()
+    for (const timer of [this.#deadline, this.#tick, this.#doubt]) timer.cancel()
     this.#bytes = undefined
     this.#snapshot = undefined
     for (const then of this.#waiting.splice(0)) then()
@@ -326,7 +326,11 @@ export class Arrival {
     // ACTIVATED goes first: no member hears of it before S does.
     this.step({ type: 'running' })
     replies.resend(process)
-    for (const answer of answers) process.answerLater(answer, result)
+    for (const answer of answers) {
+      // A caller on S has it from S, which has it from ACTIVATED.
+      if (answer.origin === originOf(this.from)) process.open.delete(callKey(answer))
+      else process.answerLater(answer, result)
+    }
     callBack(this.name)
   }
 
@@ -382,7 +386,7 @@ export class Arrival {
   }
 
   close(): void {
-    for (const timer of [this.#deadline, this.#tick, this.#doubt]) timer?.cancel()
+    for (const timer of [this.#deadline, this.#tick, this.#doubt]) timer.cancel()
   }
 
   #event(

@@ -90,6 +90,7 @@ export const moveEvent = (
     readonly cause?: string
   },
 ): void => {
+  if (!context.events.heard('move')) return
   context.events.emit('move', {
     name: key.name,
     attempt: `${key.attempt.epoch}.${key.attempt.counter}`,

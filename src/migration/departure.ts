@@ -3,17 +3,16 @@
  *
  *   plan (D's kinds, size, consent) -> freeze -> image -> PREPARE + chunks, BEGIN -> ... -> resume | wake | retire
  */
-import { fail, MobilityError } from '../base/errors.js'
-import { type Address, type Attempt, addressText, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
-import type { Timer } from '../base/ports.js'
+import { Alarm } from '../base/alarm.js'
+import { fail, type MobilityError } from '../base/errors.js'
+import { type Address, type Attempt, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
 import type { Link } from '../link/link.js'
 import type { Destination } from '../process/destination.js'
-import type { MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { CallId, SystemMessage } from '../process/mailbox.js'
-import { failure, success } from '../process/outcome.js'
 import { isPlausible } from '../registry/ledger.js'
 import type { Delegation, Entry, Message, MessageOf } from '../wire/messages.js'
+import { Asker } from './asker.js'
 import { Outgoing } from './chunks.js'
 import { type MoveContext, moveEvent, notItsOwn, tell } from './context.js'
 import {
@@ -27,7 +26,7 @@ import {
 } from './machine-source.js'
 import { pack } from './packing.js'
 import type { Plan } from './plan.js'
-import { beginOf, commitOf, prepareOf, refusalOf } from './source-words.js'
+import { abortedOf, activatedBy, beginOf, commitOf, latenessOf, logLeft, prepareOf, refusalOf } from './source-words.js'
 import { goOn, wake } from './waking.js'
 
 interface DepartureOptions {
@@ -56,14 +55,18 @@ export class Departure {
   sends: readonly string[] = []
   readonly #context: MoveContext
   readonly #options: DepartureOptions
+  readonly #asker: Asker
   #state: SourceState
   #freeze: SystemMessage | undefined
   #bytes: Buffer | undefined
+  #stateBytes = 0
   #outgoing: Outgoing | undefined
   #frozenAt = 0
-  #deadline: Timer | undefined
-  #tick: Timer | undefined
-  #doubt: Timer | undefined
+  readonly #deadline: Alarm
+  readonly #tick: Alarm
+  readonly #doubt: Alarm
+  /** Since it first waited for a word without which nothing can go on. */
+  #waits = false
   #witness: { cancel(): void } | undefined
   #backoffMs: number
   readonly #letGo: () => void
@@ -77,6 +80,7 @@ export class Departure {
     this.#context = context
     this.#options = options
     this.process = options.process
+    this.#asker = new Asker(options.process, options.answer)
     this.attempt = options.attempt
     this.destination = plan.destination
     this.address = plan.address
@@ -86,6 +90,9 @@ export class Departure {
     const { homeward } = options
     this.#state = beginSource({ thirdHolder: plan.holder !== undefined, foreign: plan.foreign, homeward })
     this.#backoffMs = context.limits.resendMs
+    this.#deadline = new Alarm(context.clock, () => this.#late())
+    this.#tick = new Alarm(context.clock, () => this.#again())
+    this.#doubt = new Alarm(context.clock, () => this.#doubtful())
     // Members are linked anyway; for a node of another cluster somebody must ask for it.
     this.#letGo = plan.foreign ? context.roads.keep(plan.address) : () => {}
   }
@@ -111,13 +118,11 @@ export class Departure {
 
   /** Before the freeze, and as long as something moves: time is counted from the last progress. */
   #progress(): void {
-    this.#deadline?.cancel()
-    const { timeoutMs } = this.#options
-    this.#deadline = this.#context.clock.after(timeoutMs, () => {
-      const reason =
-        this.phase === 'freezing' ? 'a handler did not end' : 'the destination or the holder did not answer'
-      this.giveUp(fail('ERR_MOVE_TIMEOUT', { name: this.name, ms: timeoutMs, reason }))
-    })
+    this.#deadline.set(this.#options.timeoutMs)
+  }
+
+  #late(): void {
+    this.giveUp(latenessOf(this, this.#options.timeoutMs))
   }
 
   giveUp(cause: MobilityError): void {
@@ -175,8 +180,8 @@ export class Departure {
   }
 
   /** The registry knows an owner in a higher epoch: as good as ACTIVATED. */
-  superseded({ name, epoch, line }: Entry): void {
-    this.#activated ??= { type: 'ACTIVATED', name, attempt: this.attempt, epoch, line, pauseUs: 0, bytes: 0 }
+  superseded(entry: Entry): void {
+    this.#activated ??= activatedBy(entry, this.attempt)
     this.step({ type: 'activated' })
   }
 
@@ -227,39 +232,27 @@ export class Departure {
   #entered(before: SourceState['phase']): void {
     const { phase } = this.#state
     if (phase === 'freezing' || phase === 'preparing') this.#progress()
-    else this.#deadline?.cancel()
+    else this.#deadline.stop()
     if (phase === before) return
     this.#backoffMs = this.#context.limits.resendMs
-    this.#armTick()
+    if (!isSourceOver(this.#state)) this.#tick.set(this.#backoffMs)
     if (phase === 'aborting') this.#event('abort', { cause: this.#cause?.code ?? '' })
-    if ((phase === 'aborting' || phase === 'committed') && this.#doubt === undefined) this.#watchDoubt()
+    const waits = phase === 'aborting' || phase === 'committed'
+    if (waits && !this.#waits) this.#doubt.set(this.#context.limits.callTimeoutMs)
+    this.#waits ||= waits
   }
 
-  #armTick(): void {
-    this.#tick?.cancel()
-    if (isSourceOver(this.#state)) return
-    this.#tick = this.#context.clock.after(this.#backoffMs, () => {
-      this.#backoffMs = Math.min(this.#backoffMs * 2, this.#context.limits.resendMsMax)
-      this.step({ type: 'tick' })
-      this.#armTick()
-    })
+  #again(): void {
+    this.#backoffMs = Math.min(this.#backoffMs * 2, this.#context.limits.resendMsMax)
+    this.step({ type: 'tick' })
+    if (!isSourceOver(this.#state)) this.#tick.set(this.#backoffMs)
   }
 
   /** Nobody waits for ever to hear that nobody knows. */
-  #watchDoubt(): void {
-    this.#doubt = this.#context.clock.after(this.#context.limits.callTimeoutMs, () => {
-      this.doubt =
-        this.#state.phase === 'committed'
-          ? `${this.destination.node} does not answer after the commit`
-          : 'the abort is not confirmed'
-      this.#answer(fail('ERR_IN_DOUBT', { name: this.name, reason: this.doubt }))
-    })
-  }
-
-  #answer(said: MobilityError | MoveResult): void {
-    const { answer } = this.#options
-    const outcome = said instanceof MobilityError ? failure(said) : success(said)
-    if (answer !== undefined) this.process.answerLater(answer, outcome)
+  #doubtful(): void {
+    const { node } = this.destination
+    this.doubt = this.phase === 'committed' ? `${node} does not answer after the commit` : 'the abort is not confirmed'
+    this.#asker.tell(fail('ERR_IN_DOUBT', { name: this.name, reason: this.doubt }))
   }
 
   #perform(effect: SourceEffect): void {
@@ -280,7 +273,7 @@ export class Departure {
       case 'sendRetired':
         return this.#toDestination('RETIRED')
       case 'askWitness':
-        return this.#askWitness(this.holder)
+        return this.#askWitness()
       case 'resume':
         return this.#resume()
       case 'wake':
@@ -291,14 +284,14 @@ export class Departure {
         this.doubt = effect.reason
         this.#context.log.error({ name: this.name, reason: effect.reason }, `${this.name} is parked: ${effect.reason}`)
         this.#context.events.emit('parked', { name: this.name, role: 'source', reason: effect.reason })
-        this.#answer(fail('ERR_IN_DOUBT', { name: this.name, reason: effect.reason }))
+        this.#asker.tell(fail('ERR_IN_DOUBT', { name: this.name, reason: effect.reason }))
     }
   }
 
-  #askWitness(holder: Identity | undefined): void {
-    if (holder === undefined) return
+  #askWitness(): void {
+    const { name, holder, destination } = this
     const agreed = (): void => this.step({ type: 'witnessed' })
-    this.#witness = this.#context.witness(this.name, holder, this.destination, agreed)
+    if (holder !== undefined) this.#witness = this.#context.witness(name, holder, destination, agreed)
   }
 
   #toHolder(message: Message): void {
@@ -319,6 +312,7 @@ export class Departure {
     const { transfer } = this.#options
     // Neither D nor H takes a move of a name of which it has not heard that it is ours.
     this.#context.directory.flush()
+    this.#stateBytes = bytes.length
     link.send(prepareOf(this, transfer, bytes.length))
     this.#outgoing = new Outgoing(link, transfer, bytes, this.#context.limits)
     this.#event('prepare', { bytes: bytes.length })
@@ -328,7 +322,7 @@ export class Departure {
   #sendCommit(): void {
     const frozenUs = Math.round((this.#context.clock.now() - this.#frozenAt) * 1_000)
     tell(this.#context, this.destination, commitOf(this, frozenUs))
-    if (this.#bytes !== undefined) this.#event('commit', { bytes: this.#bytes.length })
+    if (this.#bytes !== undefined) this.#event('commit', { bytes: this.#stateBytes })
     // The snapshot is not needed any more: the frozen copy itself is what could be woken.
     this.#outgoing = undefined
     this.#bytes = undefined
@@ -338,9 +332,7 @@ export class Departure {
 
   /** G6: as if nothing had been. */
   #resume(): void {
-    const cause =
-      this.#cause ??
-      fail('ERR_REFUSED', { node: this.destination.node, name: this.name, reason: 'the move was aborted' })
+    const cause = this.#cause ?? abortedOf(this)
     if (this.#freeze !== undefined) this.process.mailbox.withdraw(this.#freeze)
     this.#event(cause.code === 'ERR_REFUSED' ? 'refused' : 'aborted', { cause: cause.code })
     this.#context.log.warn(
@@ -348,14 +340,14 @@ export class Departure {
       `${this.name} stays: ${cause.message}`,
     )
     this.#end(undefined)
-    this.#answer(cause)
+    this.#asker.tell(cause)
     if (this.process.phase === 'frozen') void goOn(this.#context, this.process)
   }
 
   /** G5: what happened elsewhere since the freeze is lost, and said. */
   #wake(reason: string): void {
     this.#event('rollback', { cause: reason })
-    this.#answer(this.#cause ?? fail('ERR_LOST', { what: 'the move', reason }))
+    this.#asker.tell(this.#cause ?? fail('ERR_LOST', { what: 'the move', reason }))
     // Until it runs it is a copy in the middle of a move, and no recovery may take it for lost.
     void wake(this.#context, this.process, this.attempt, reason).then(() => this.#end(undefined))
   }
@@ -364,13 +356,8 @@ export class Departure {
     const moved = this.#activated
     const pauseMs = this.#context.clock.now() - this.#frozenAt
     this.#event('retire', { ms: pauseMs, bytes: moved?.bytes ?? 0 })
-    const { node } = this.destination
-    const data = { name: this.name, to: node, epoch: moved?.epoch, bytes: moved?.bytes }
-    const where = this.foreign ? `${node} (${addressText(this.address)})` : node
-    this.#context.log.info(data, `${this.name} moved to ${where}`)
-    // D answers too, and may die before its answer is here. (No bytes: it is the registry's word, ahead of D's own.)
-    if (moved !== undefined && moved.bytes > 0)
-      this.#answer({ epoch: moved.epoch, pauseMs: moved.pauseUs / 1_000, stateBytes: moved.bytes, moved: true })
+    logLeft(this.#context.log, this, moved)
+    if (moved !== undefined) this.#asker.arrived(moved, this.destination, { pauseMs, stateBytes: this.#stateBytes })
     this.process.depart('it moved')
     this.#context.table.delete(this.process)
     this.#end(moved)

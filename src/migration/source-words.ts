@@ -1,8 +1,9 @@
 /** What a source says of a move to D and to H, and what it makes of a refusal. */
 import { fail, type MobilityError } from '../base/errors.js'
-import type { Address, Attempt, Identity } from '../base/ids.js'
+import { type Address, type Attempt, addressText, type Identity } from '../base/ids.js'
+import type { Logger } from '../base/ports.js'
 import type { Process } from '../process/host.js'
-import type { Delegation, MessageOf } from '../wire/messages.js'
+import type { Delegation, Entry, MessageOf } from '../wire/messages.js'
 
 /** A move under way, as far as these messages tell of it. */
 interface Leaving {
@@ -47,6 +48,33 @@ export const commitOf = ({ process, attempt, destination }: Leaving, frozenUs: n
   frozenUs,
 })
 
+/** Nothing has moved for so long. */
+export const latenessOf = ({ process, phase }: Leaving & { readonly phase: string }, ms: number): MobilityError => {
+  const reason = phase === 'freezing' ? 'a handler did not end' : 'the destination or the holder did not answer'
+  return fail('ERR_MOVE_TIMEOUT', { name: process.name, ms, reason })
+}
+
 /** For whoever asked for the move. */
 export const refusalOf = ({ process, destination }: Leaving, { reason, code }: MessageOf<'REFUSED'>): MobilityError =>
   fail('ERR_REFUSED', { node: destination.node, name: process.name, reason: reason.replace(/\.$/, ''), code })
+
+export const abortedOf = ({ process, destination }: Leaving): MobilityError =>
+  fail('ERR_REFUSED', { node: destination.node, name: process.name, reason: 'the move was aborted' })
+
+export const logLeft = (log: Logger, leaving: Leaving, moved: MessageOf<'ACTIVATED'> | undefined): void => {
+  const { process, destination, address, foreign } = leaving
+  const { name } = process
+  const where = foreign ? `${destination.node} (${addressText(address)})` : destination.node
+  log.info({ name, to: destination.node, epoch: moved?.epoch, bytes: moved?.bytes }, `${name} moved to ${where}`)
+}
+
+/** The registry's word, ahead of D's own: without bytes. */
+export const activatedBy = ({ name, epoch, line }: Entry, attempt: Attempt): MessageOf<'ACTIVATED'> => ({
+  type: 'ACTIVATED',
+  name,
+  attempt,
+  epoch,
+  line,
+  pauseUs: 0,
+  bytes: 0,
+})

@@ -365,7 +365,7 @@ export class Ledger {
     if (mine && !this.isOwn(entry) && teller !== this.#deps.self().node) superseded(entry)
     for (const watcher of [...this.#watchers]) watcher(entry, before, 'changed')
     if (recovering) this.#toldRecovering(entry)
-    events.emit('registered', { name, node, epoch, line, status, reason })
+    if (events.heard('registered')) events.emit('registered', { name, node, epoch, line, status, reason })
   }
 
   #armPurge(waitMs = this.#deps.limits.endedMs): void {
