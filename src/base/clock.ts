@@ -9,8 +9,9 @@
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers'
 import { invariant } from './invariant.js'
+import { guarded } from './later.js'
 import type { Clock, Timer } from './ports.js'
-import { guarded, RealTimers } from './real-timers.js'
+import { RealTimers } from './real-timers.js'
 import { type TimerEntry, TimerHeap } from './timer-heap.js'
 
 const wait = (ms: number): number => (ms > 0 ? ms : 0)

@@ -4,22 +4,12 @@
  */
 import { performance } from 'node:perf_hooks'
 import { clearTimeout, setTimeout } from 'node:timers'
+import { guarded } from './later.js'
 import type { Timer } from './ports.js'
 import { type TimerEntry, TimerHeap } from './timer-heap.js'
 
 /** setTimeout takes 31 bits; more than that would fire at once. */
 const LONGEST_MS = 2 ** 31 - 1
-
-/** What a callback throws comes later, so that it costs those behind it nothing; still fatal unless it is handled. */
-export const guarded = (callback: () => void): void => {
-  try {
-    callback()
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
-  }
-}
 
 class RealTimer implements TimerEntry, Timer {
   readonly at: number
