@@ -154,7 +154,8 @@ export class SendQueue {
     }
     this.#urgentBytes -= bytes
     this.#handed += bytes
-    this.#deps.socket.writeAll(pieces)
+    // One copy of small frames costs less than what a stream does for each piece.
+    this.#deps.socket.write(pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces, bytes))
   }
 
   #writeChunk(): void {
