@@ -20,8 +20,8 @@ const flush = (): void => {
 }
 
 /**
- * Runs `callback` when what runs now has ended, before any timer or I/O, in the order in which it was asked. A microtask
- * at a fraction of the price of Node's: those that are asked for in one callback share one.
+ * Runs `callback` when what runs now has ended, before any timer or I/O; callbacks run in the order in which they came.
+ * A microtask at a fraction of the price of Node's: those that are asked for in one callback share one.
  */
 export const later = (callback: () => void): void => {
   if (waiting.length === 0) queueMicrotask(flush)

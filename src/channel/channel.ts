@@ -6,6 +6,7 @@
 import { fail, type MobilityError } from '../base/errors.js'
 import type { Events } from '../base/events.js'
 import type { Origin } from '../base/ids.js'
+import { later } from '../base/later.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { Process } from '../process/host.js'
@@ -51,6 +52,8 @@ export class Channel {
   /** The highest in which the name was seen to live. */
   #epoch = 0
   #progressAt = 0
+  /** The highest number of an answer that the machine has not heard of. */
+  #proved = 0
   /** It was sent to since a sweep last looked. */
   used = true
   idleSince = 0
@@ -222,10 +225,24 @@ export class Channel {
     if (looks && this.#state.line === undefined && this.#window.size > 0) this.route()
   }
 
-  /** A reply came. One that nobody waits for is dropped. */
-  reply(seq: number, outcome: Outcome): void {
+  /**
+   * A reply came. One that nobody waits for is dropped.
+   * @param proves  it is from the process, so that its call was taken
+   */
+  reply(seq: number, outcome: Outcome, proves: boolean): void {
+    if (proves && seq > this.#proved) {
+      // Once for all answers that came in one piece.
+      if (this.#proved === 0) later(() => this.#answered())
+      this.#proved = seq
+    }
     const out = this.#window.settle(seq)
     if (out !== undefined) this.#settle(out, outcome.ok ? { value: outcome.value } : { error: errorOf(outcome) })
+  }
+
+  #answered(): void {
+    const seq = this.#proved
+    this.#proved = 0
+    this.#step({ type: 'answered', seq })
   }
 
   /** The peer on its way cannot take it. Nothing but its number goes there, now or later. */

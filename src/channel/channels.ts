@@ -194,8 +194,9 @@ export class Channels {
     this.#channels[lane].get(name)?.receipt(receipt)
   }
 
-  reply(name: string, lane: Lane, seq: number, outcome: Outcome): void {
-    this.#channels[lane].get(name)?.reply(seq, outcome)
+  /** @param proves  the answer is from the process, so that its call was taken */
+  reply(name: string, lane: Lane, seq: number, outcome: Outcome, proves: boolean): void {
+    this.#channels[lane].get(name)?.reply(seq, outcome, proves)
   }
 
   /** A message of ours is too large for the peer on its way. */

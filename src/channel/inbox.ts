@@ -176,6 +176,12 @@ export class Inbox {
     this.#acknowledge(cursor, pending)
   }
 
+  /** The answer to the last that was taken is on its way, and acknowledges all. */
+  answered(process: Process, { origin, lane, seq }: CallId): void {
+    const cursor = process.cursors.get(parseOrigin(origin)?.cursorKeys[lane] ?? '')
+    if (cursor?.next === seq + 1) this.#acks.delete(cursor)
+  }
+
   #flush(): void {
     const acks = this.#acks
     this.#acks = new Map()

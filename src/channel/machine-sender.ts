@@ -5,7 +5,7 @@
  *   ----------|-----------------------------|---------------------|
  *            base          sent          touched                 next        1 <= base <= sent <= touched <= next
  *
- *   closed --route--> open(line) --ack--> open          `sent` falls back to `base` on a new route and on a tick
+ *   closed --route--> open(line) --ack, answer--> open    `sent` falls back to `base` on a new route and on a tick
  *     ^                  | reset / newer line: [base, touched) is lost, the rest opens the new line
  *     '------ gone ------'
  *
@@ -34,6 +34,8 @@ export type SenderEvent =
   | { readonly type: 'route'; readonly line: number }
   | { readonly type: 'unroute' }
   | { readonly type: 'ack'; readonly line: number; readonly next: number }
+  /** The answer to a call came from the process. */
+  | { readonly type: 'answered'; readonly seq: number }
   | { readonly type: 'reset'; readonly line: number }
   /** The name ended; all below `next` had been taken. */
   | { readonly type: 'gone'; readonly next: number }
@@ -128,6 +130,17 @@ export const stepSender = (state: SenderState, event: SenderEvent, limits: Sende
   return step
 }
 
+/** All below `next` is taken. Of what was never sent it is a lie or of another life: it must not release anything. */
+const taken = (state: SenderState, next: number, limits: SenderLimits): Step => {
+  if (next <= state.base || next > state.touched) return { state, effects: none }
+  const acked = {
+    ...advance(state, next, Math.max(state.sent, next), state.next),
+    opening: false,
+    backoffMs: limits.resendMs,
+  }
+  return transmitUpTo(acked, acked.next, [{ type: 'release', below: next }])
+}
+
 const act = (state: SenderState, event: SenderEvent, limits: SenderLimits): Step => {
   switch (event.type) {
     case 'submit': {
@@ -149,24 +162,21 @@ const act = (state: SenderState, event: SenderEvent, limits: SenderLimits): Step
     }
     case 'unroute':
       return { state: { ...state, up: false }, effects: none }
-    case 'ack': {
-      // An acknowledgement of what was never sent is a lie or of another life: it must not release anything.
-      if (event.line !== state.line || event.next <= state.base || event.next > state.touched)
-        return { state, effects: none }
-      const base = event.next
-      const acked = { ...state, base, opening: false, sent: Math.max(state.sent, base), backoffMs: limits.resendMs }
-      return transmitUpTo(acked, acked.next, [{ type: 'release', below: base }])
-    }
+    case 'ack':
+      return event.line === state.line ? taken(state, event.next, limits) : { state, effects: none }
+    // In order: so are all before it. All of an earlier line are below `base`: what is not, was taken on this one.
+    case 'answered':
+      return taken(state, event.seq + 1, limits)
     case 'reset': {
       if (state.line === undefined || event.line <= state.line) return { state, effects: none }
       const turned = newLine(state, event.line)
       return transmitUpTo(turned.state, turned.state.next, turned.effects)
     }
     case 'gone': {
-      const taken = Math.min(Math.max(event.next, state.base), state.touched)
+      const below = Math.min(Math.max(event.next, state.base), state.touched)
       return closeAt(state, [
-        { type: 'release', below: taken },
-        { type: 'refuse', from: taken, below: state.next },
+        { type: 'release', below },
+        { type: 'refuse', from: below, below: state.next },
       ])
     }
     case 'dead':

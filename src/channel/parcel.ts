@@ -49,8 +49,6 @@ export interface Courier {
    * used up, and `Channels.refuse` hears of it.
    */
   carry(parcel: Parcel): boolean
-  /** Tells the process that its replies have come. */
-  replyAck(id: ChannelId, seqs: readonly number[]): void
   /** Why a call to the name is late, if it is known: the move is in doubt, the gateway unreachable. */
   lateBecause(name: string): { readonly code: 'ERR_IN_DOUBT' | 'ERR_UNREACHABLE'; readonly reason: string } | undefined
 }

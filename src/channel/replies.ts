@@ -23,8 +23,10 @@ interface RepliesDeps {
   readonly clock: Clock
   readonly limits: Limits
   readonly events: Events
-  /** Puts a reply on the path to its caller, if there is one. */
-  readonly post: (process: Process, reply: KeptReply) => void
+  /** Puts a reply on the path to its caller. @returns false: it cannot go there now */
+  readonly post: (process: Process, reply: KeptReply) => boolean
+  /** It goes, and says to its caller all that an acknowledgement would. */
+  readonly posted: (process: Process, to: CallId) => void
   readonly isDead: (origin: Origin) => boolean
 }
 
@@ -57,7 +59,7 @@ export class Replies {
     const reply: KeptReply = { to, body: this.#encode(process, outcome), dueAt: until }
     this.#makeRoom(process, reply)
     process.replies.set(callKey(to), reply)
-    this.#deps.post(process, reply)
+    if (this.#deps.post(process, reply)) this.#deps.posted(process, to)
     this.#arm(process)
   }
 

@@ -2,7 +2,7 @@
  * Answers on their way to a caller: copied for one of this node, as bytes for others, and what goes in their place when
  * they cannot travel, or a peer or a gateway cannot take them.
  */
-import { fail, isMobilityError, type MobilityError } from '../base/errors.js'
+import { fail, isMobilityError, type MobilityError, reasonOf } from '../base/errors.js'
 import type { Origin } from '../base/ids.js'
 import { later } from '../base/later.js'
 import type { Limits } from '../base/limits.js'
@@ -10,8 +10,8 @@ import type { Channels } from '../channel/channels.js'
 import type { Replies } from '../channel/replies.js'
 import type { Process } from '../process/host.js'
 import type { CallId } from '../process/mailbox.js'
-import { failure, type Outcome, outcomeToWire } from '../process/outcome.js'
-import { encodeValue, frameValueLimits } from '../wire/codec.js'
+import { failure, type Outcome, outcomeFromWire, outcomeToWire } from '../process/outcome.js'
+import { decodeValue, encodeValue, frameValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
 
 export const failedBody = (error: MobilityError, limits: Limits): Buffer =>
@@ -22,6 +22,16 @@ export const fittingBody = (name: string, body: Buffer, limit: number, limits: L
   if (body.length <= limit) return body
   const fields = { bytes: body.length, limit, what: `The answer of ${name}` }
   return failedBody(fail('ERR_FRAME_TOO_LARGE', fields, { executed: 'yes' }), limits)
+}
+
+/** An answer that came. One that cannot be read is lost: the call was executed. */
+export const receivedOutcome = (name: string, body: Buffer, limits: Limits): Outcome => {
+  try {
+    return outcomeFromWire(decodeValue(body, frameValueLimits(limits)))
+  } catch (error) {
+    const fields = { what: `a call of ${name}`, reason: reasonOf(error) }
+    return failure(fail('ERR_LOST', fields, { executed: 'yes' }))
+  }
 }
 
 const copiedOutcome = (outcome: Outcome, limits: Limits): Outcome => {
@@ -53,5 +63,6 @@ export const answer = (
 ): void => {
   if (!router.isOwn(to.origin)) return replies.send(process, to, outcome, dueAt)
   const copied = copiedOutcome(outcome, settings.limits)
-  later(() => channels.reply(process.name, to.lane, to.seq, copied))
+  // Its acknowledgement comes for many at once.
+  later(() => channels.reply(process.name, to.lane, to.seq, copied, false))
 }

@@ -100,6 +100,7 @@ export class Parts {
       limits,
       events,
       post: (process, reply) => this.router.post(process, reply),
+      posted: (process, to) => this.inbox.answered(process, to),
       isDead: (sender) => this.#isDead(parseOrigin(sender)),
     })
     const fate = (name: string) => this.#fate(name)
@@ -385,6 +386,7 @@ export class Parts {
     this.#sweep.cancel()
     this.pulse.stop()
     this.coordinator.close()
+    this.router.close()
     this.channels.close(this.identity.node)
     this.replies.close()
     this.membership.close()

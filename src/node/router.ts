@@ -7,7 +7,7 @@
  *      |- a reply or an ack   -> channel -> the waiting promise
  *      '- registry, migration, membership bodies -> that folder's driver -> its machine
  */
-import { fail, type MobilityError, reasonOf } from '../base/errors.js'
+import { fail, type MobilityError } from '../base/errors.js'
 import type { Events } from '../base/events.js'
 import { addressText, type Identity, type Origin, parseOrigin, sameIdentity } from '../base/ids.js'
 import { later } from '../base/later.js'
@@ -25,13 +25,14 @@ import type { Coordinator } from '../migration/coordinator.js'
 import type { Process } from '../process/host.js'
 import type { KeptReply } from '../process/image.js'
 import type { Lane } from '../process/mailbox.js'
-import { failure, outcomeFromWire } from '../process/outcome.js'
+import { outcomeFromWire } from '../process/outcome.js'
 import type { ProcessTable } from '../process/process-table.js'
 import type { Directory } from '../registry/directory.js'
 import { isNoEnd, NODE_DOWN } from '../registry/reasons.js'
 import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
-import { failedBody, fittingBody } from './answers.js'
+import { failedBody, fittingBody, receivedOutcome } from './answers.js'
+import { ReplyAcks } from './reply-acks.js'
 import { WaysBack } from './ways-back.js'
 
 interface RouterDeps {
@@ -55,6 +56,7 @@ const isOrigins = ({ peer }: Link, origin: Origin) => !peer.member && parseOrigi
 export class Router implements Courier {
   readonly #deps: RouterDeps
   readonly #back: WaysBack
+  readonly #replyAcks: ReplyAcks
 
   constructor(deps: RouterDeps) {
     const { limits, links, identity } = deps
@@ -62,6 +64,7 @@ export class Router implements Courier {
     const gatewayOf = (name: string, cluster: string): Identity | undefined =>
       deps.parts().coordinator.delegations.gatewayOf(name, cluster)
     this.#back = new WaysBack({ limits, links, identity, gatewayOf })
+    this.#replyAcks = new ReplyAcks(deps)
   }
 
   // ---- where is a name
@@ -249,24 +252,25 @@ export class Router implements Courier {
       link?.send({ type: 'GONE', name, origin, lane, epoch: receipt.epoch, next: receipt.next, reason: receipt.reason })
   }
 
-  /** An answer that is kept goes out, once more. */
-  post(process: Process, { to, body }: KeptReply): void {
+  /** An answer that is kept goes out, once more. @returns false: it cannot go now */
+  post(process: Process, { to, body }: KeptReply): boolean {
     const { origin, lane, seq } = to
     if (this.isOwn(origin)) {
       const limits = frameValueLimits(this.#deps.limits)
       later(() => {
         this.#deps.parts().replies.acked(process, origin, lane, [seq])
-        this.#deps.parts().channels.reply(process.name, lane, seq, outcomeFromWire(decodeValue(body, limits)))
+        this.#deps.parts().channels.reply(process.name, lane, seq, outcomeFromWire(decodeValue(body, limits)), false)
       })
-      return
+      return true
     }
     this.#deps.directory.flush()
     const link = this.#back.to(origin, process.name)
     // A caller that reads nothing gets no more of it: the answer is kept, and sent again.
-    if (link === undefined || link.queuedBytes > this.#deps.limits.writeQueueBytesMax) return
+    if (link === undefined || link.queuedBytes > this.#deps.limits.writeQueueBytesMax) return false
     const { name, epoch } = process
     const sent = fittingBody(name, body, link.bodyBytesMax, this.#deps.limits)
     link.send({ type: 'REPLY', name, origin, lane, seq, epoch, body: sent })
+    return true
   }
 
   /** A sender of this node, in this life of it. */
@@ -351,19 +355,11 @@ export class Router implements Courier {
     else channels.receipt(name, lane, { type: 'gone', epoch, next: message.next, reason: message.reason })
   }
 
-  #reply(link: Link, message: MessageOf<'REPLY'>, lane: Lane): void {
-    const { name, seq, body } = message
-    const origin = message.origin as Origin
-    link.send({ type: 'REPLY_ACK', name, origin, lane, seqs: [seq] })
-    try {
-      const outcome = outcomeFromWire(decodeValue(body, frameValueLimits(this.#deps.limits)))
-      this.#deps.parts().channels.reply(name, lane, seq, outcome)
-    } catch (error) {
-      const lost = failure(
-        fail('ERR_LOST', { what: `a call of ${name}`, reason: reasonOf(error) }, { executed: 'yes' }),
-      )
-      this.#deps.parts().channels.reply(name, lane, seq, lost)
-    }
+  #reply(link: Link, { name, seq, epoch, body }: MessageOf<'REPLY'>, lane: Lane): void {
+    this.#replyAcks.add(link, name, lane, seq)
+    const outcome = receivedOutcome(name, body, this.#deps.limits)
+    // In epoch 0 it is a gateway that speaks, and the process may never have heard of the call.
+    this.#deps.parts().channels.reply(name, lane, seq, outcome, epoch !== 0)
   }
 
   // ---- news
@@ -392,5 +388,9 @@ export class Router implements Courier {
 
   linkDown(link: Link): void {
     this.#back.linkDown(link)
+  }
+
+  close(): void {
+    this.#replyAcks.close()
   }
 }

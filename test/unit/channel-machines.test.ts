@@ -35,6 +35,7 @@ const isEmpty = (effect: SenderEffect): boolean =>
 const submit: SenderEvent = { type: 'submit' }
 const route = (line: number): SenderEvent => ({ type: 'route', line })
 const ack = (next: number, line = 5): SenderEvent => ({ type: 'ack', line, next })
+const answered = (seq: number): SenderEvent => ({ type: 'answered', seq })
 const tick: SenderEvent = { type: 'tick' }
 
 const TABLE: ReadonlyArray<
@@ -46,6 +47,19 @@ const TABLE: ReadonlyArray<
   ['an ack opens the line', [route(5), submit, ack(2)], ['transmit 1-2', 'release <2'], { opening: false }],
   ['an ack of what was never sent is a lie', [route(5), submit, ack(3)], ['transmit 1-2'], { base: 1 }],
   ['an old ack says nothing', [route(5), submit, ack(2), ack(2), ack(1)], ['transmit 1-2', 'release <2'], { base: 2 }],
+  [
+    'an answer frees it and all before it',
+    [route(5), submit, submit, answered(2)],
+    ['transmit 1-2', 'transmit 2-3', 'release <3'],
+    { base: 3, opening: false },
+  ],
+  ['an answer to what was never sent is a lie', [route(5), submit, answered(2)], ['transmit 1-2'], { base: 1 }],
+  [
+    'an answer from before a new line says nothing',
+    [route(5), submit, submit, route(6), answered(1)],
+    ['transmit 1-2', 'transmit 2-3', 'lost 1-3'],
+    { base: 3, opening: true },
+  ],
   ['an ack of another line says nothing', [route(5), submit, ack(2, 4), ack(2, 6)], ['transmit 1-2'], { base: 1 }],
   [
     'a new path sends again what is not acknowledged',

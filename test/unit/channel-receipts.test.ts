@@ -20,7 +20,6 @@ t.test('G9: the end of a life before its line refuses nothing that went out on t
       route: () => ({ type: 'there', line: 1, epoch: 1, path: 'b' }),
       carry: (parcel) => sent.push(parcel) > 0,
       lateBecause: () => undefined,
-      replyAck: () => {},
     },
   })
   const call = (label: string): { fate: string } => {
