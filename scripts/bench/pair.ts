@@ -26,9 +26,8 @@ export const subject = genServer('bench.subject', {
 /** It stays on node b. */
 export const REMOTE = 'bench:remote'
 
-/** Room for a million processes, moves of thousands at a time, 10 MB of small objects, and a machine that is busy. */
+/** Room for a million processes, 10 MB of small objects, and a machine that is busy. Nothing that changes the pace. */
 const LIMITS: Partial<Limits> = {
-  preparedPerPeerMax: 100_000,
   registryEntriesMax: 4_000_000,
   stateElementsMax: 256_000_000,
   moveTimeoutMs: 60_000,
@@ -43,8 +42,9 @@ const quiet: Logger = {
   error: (data, text) => console.error(text, data),
 }
 
-export const nodeNamed = (name: string, join: readonly string[]): Promise<MobilityNode> =>
-  createNode({ name, port: 0, kinds: [subject], join, logger: quiet, limits: LIMITS })
+/** @param limits  where the question is about one */
+export const nodeNamed = (name: string, join: readonly string[], limits: Partial<Limits> = {}): Promise<MobilityNode> =>
+  createNode({ name, port: 0, kinds: [subject], join, logger: quiet, limits: { ...LIMITS, ...limits } })
 
 interface Ready {
   readonly address: string
@@ -72,9 +72,9 @@ export const usage = (collected: boolean): Usage => {
   return { cpuUs: user + system, heapBytes: heapUsed + external, rssBytes: rss }
 }
 
-/** The child. `args`: the name of its node, and whom to join. */
-export const serve = async ([name = 'b', ...join]: readonly string[]): Promise<void> => {
-  const node = await nodeNamed(name, join)
+/** The child. Its arguments: the name of its node, whom to join, and limits as JSON. */
+export const serve = async ([name = 'b', join = '', limits = '{}']: readonly string[]): Promise<void> => {
+  const node = await nodeNamed(name, [join], JSON.parse(limits))
   // Other nodes than b are there to be many.
   if (name === 'b') await node.start(subject, { name: REMOTE, args: [undefined] })
   const ports = await Promise.all(FLUSHES.map(async (how) => [how, await echoServer(REMOTE, how)] as const))
@@ -130,10 +130,10 @@ export interface Pair {
   close(): Promise<void>
 }
 
-export const openPair = async (file: string): Promise<Pair> => {
-  const node = await nodeNamed('a', [])
+export const openPair = async (file: string, limits: Partial<Limits> = {}): Promise<Pair> => {
+  const node = await nodeNamed('a', [], limits)
   const registered = node.once('registered', (event) => event.name === REMOTE)
-  const other = await Served.open(file, ['b', node.address])
+  const other = await Served.open(file, ['b', node.address, JSON.stringify(limits)])
   await registered
   const { echoPorts, transferPort } = other.ready
   const echo = {

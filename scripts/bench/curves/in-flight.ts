@@ -16,7 +16,7 @@ export const inFlight: Curve = {
     latency: { title: 'time of one, p50', unit: 'ms' },
   },
   measure: async (x, file) => {
-    const { node, close } = await openPair(file)
+    const { node, close } = await openPair(file, { preparedPerPeerMax: MOVED })
     const lanes = async (moving: Awaited<ReturnType<typeof startMany>>): Promise<number[]> => {
       const values: number[] = []
       const left = moving.values()
