@@ -2,11 +2,15 @@
  * Two revisions, row by row: is what changed more than noise? Pure.
  *
  * A change is within the noise when the middle halves of the two sides overlap (by chance alone they miss each other in
- * 1 of 80 rows, of 12 values a side), or when the baseline, whose code is the same at both, changed as much.
+ * 1 of 80 rows, of 12 values a side), when it is less than 2 %, or when the baseline, whose code is the same at both,
+ * changed as much.
  */
 import { median, quantile } from './measure.js'
 import { aligned, digits } from './report.js'
 import type { Row } from './rows.js'
+
+/** Less is nothing that anybody would keep a change for. */
+const LEAST = 0.02
 
 interface Box {
   readonly low: number
@@ -43,7 +47,7 @@ const grown = (before: Box, after: Box): number => after.middle / before.middle 
 const verdictOf = (unit: Row['unit'], before: Box, after: Box, weather: number): Change['verdict'] => {
   const change = grown(before, after)
   const overlap = after.low <= before.high && before.low <= after.high
-  if (overlap || Math.abs(change) <= Math.abs(weather)) return 'within the noise'
+  if (overlap || Math.abs(change) <= Math.max(LEAST, Math.abs(weather))) return 'within the noise'
   return change > 0 === (unit === '/s') ? 'better' : 'worse'
 }
 

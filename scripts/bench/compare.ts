@@ -99,5 +99,6 @@ console.log(`${turns} turns of ${QUICK.rounds} rounds of ${QUICK.sampleMs} ms\n`
 await withTree(revision, async (root) => {
   const compared = await compare(root, questions, turns)
   console.log(changeTable(compared.changes))
-  console.log(`\n${writeJson('compare', about.date, { machine: about, revision, turns, ...compared })}`)
+  const output = { date: about.date, whole: false }
+  console.log(`\n${writeJson('compare', output, { machine: about, revision, turns, ...compared })}`)
 })

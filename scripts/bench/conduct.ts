@@ -30,12 +30,20 @@ export const progress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\x1b[2K${text}\r`)
 }
 
-/** @returns the path of the file; the newest is also `<name>-latest.json` */
-export const writeJson = (name: string, date: string, value: unknown, folder = FOLDER): string => {
+interface Output {
+  readonly date: string
+  /** It is of everything, in full: the page is made of it. */
+  readonly whole: boolean
+  /** Default: dist/bench */
+  readonly folder?: string
+}
+
+/** @returns the path of the file; the newest that is whole is also `<name>-latest.json` */
+export const writeJson = (name: string, { date, whole, folder = FOLDER }: Output, value: unknown): string => {
   mkdirSync(folder, { recursive: true })
   const text = `${JSON.stringify(value, undefined, 1)}\n`
   const path = join(folder, `${name}-${date.replaceAll(':', '-')}.json`)
   writeFileSync(path, text)
-  writeFileSync(join(folder, `${name}-latest.json`), text)
+  if (whole) writeFileSync(join(folder, `${name}-latest.json`), text)
   return path
 }

@@ -68,4 +68,5 @@ for (const [name, curve] of Object.entries(CURVES)) {
   for (const note of one.notes) console.log(note)
   curves.push(one)
 }
-console.log(`\n${writeJson('curves', about.date, { machine: about, curves })}`)
+const output = { date: about.date, whole: !values.quick && positionals.length === 0 }
+console.log(`\n${writeJson('curves', output, { machine: about, curves })}`)

@@ -32,4 +32,5 @@ for (const question of chosen(positionals)) {
 progress('')
 console.log(tableOf(answers.flatMap(({ rows }) => rows)))
 console.log(`\n${closing(answers)}`)
-console.log(writeJson('results', about.date, { machine: about, pace, answers }, values.out))
+const output = { date: about.date, whole: pace === FULL && positionals.length === 0, folder: values.out }
+console.log(writeJson('results', output, { machine: about, pace, answers }))

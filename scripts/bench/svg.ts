@@ -15,6 +15,7 @@ const COLUMNS = 2
 const [WIDTH, HEIGHT] = [360, 240]
 const MARGIN = { left: 56, right: 16, top: 44, bottom: 36 }
 const HEADING = 34
+const SIZES_MAX = 7
 
 const STYLE = `
   .back { fill: #ffffff } text { fill: #24292f; font: 12px system-ui, sans-serif }
@@ -30,46 +31,47 @@ const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceA
 
 const round = (value: number): number => Number(value.toFixed(1))
 
-/** `100`, `10k`, `1M` */
+/** `256`, `1024`, `10k`, `1M` */
 const short = (value: number): string => {
-  for (const [unit, size] of [
-    ['G', 1e9],
-    ['M', 1e6],
-    ['k', 1e3],
-  ] as const) {
-    if (value >= size) return `${Number((value / size).toPrecision(3))}${unit}`
-  }
-  return String(Number(value.toPrecision(2)))
+  const sizes = { G: 1e9, M: 1e6, k: 1e3 }
+  const [unit, size] = Object.entries(sizes).find(([, least]) => value >= least && value % (least / 10) === 0) ?? [
+    '',
+    1,
+  ]
+  return `${Number((value / size).toPrecision(4))}${unit}`
 }
 
-/** Powers of ten around all values, or 1, 2 and 5 times them when there are few. */
+/** Whole powers of ten around all values, with 2 and 5 times them when there are few: a flat line looks flat. */
 export const ticksOf = (values: readonly number[]): number[] => {
-  const [low, high] = [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))]
+  const low = Math.floor(Math.log10(Math.min(...values)))
+  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...values))))
+  const powers = Array.from({ length: high - low }, (_, index) => low + index)
   const steps = high - low <= 2 ? [1, 2, 5] : [1]
-  const ticks: number[] = []
-  for (let power = low; power <= high; power += 1) for (const step of steps) ticks.push(step * 10 ** power)
-  const first = ticks.findLastIndex((tick) => tick <= Math.min(...values) * (1 + 1e-9))
-  const last = ticks.findIndex((tick) => tick >= Math.max(...values) * (1 - 1e-9))
-  const inner = ticks.slice(Math.max(0, first), last + 1)
-  // All values are one tick: there must be two to draw between.
-  return inner.length > 1 ? inner : [...inner, (inner[0] ?? 1) * 10]
+  return [...powers.flatMap((power) => steps.map((step) => step * 10 ** power)), 10 ** high]
 }
 
-const scale = (ticks: readonly number[], from: number, to: number) => {
-  const [low, high] = [Math.log(ticks[0] ?? 1), Math.log(ticks.at(-1) ?? 10)]
+/** The sizes themselves, or every second of them, third, ... */
+const sizesOf = (sizes: readonly number[]): number[] => {
+  const step = Math.ceil(sizes.length / SIZES_MAX)
+  return sizes.filter((_, index) => index % step === 0)
+}
+
+const scale = (values: readonly number[], from: number, to: number) => {
+  const [low, high] = [Math.log(values[0] ?? 1), Math.log(values.at(-1) ?? 10)]
   return (value: number): number => round(from + ((to - from) * (Math.log(value) - low)) / (high - low))
 }
 
 const panel = ({ title, unit, points }: Panel, left: number, top: number): string => {
-  const drawn = points.filter(([x, y]) => x > 0 && y > 0)
+  const drawn = points.filter(([x, y]) => x > 0 && y > 0).sort(([a], [b]) => a - b)
   const { name, slope } = growthOf(points)
   const heading = `<text x="${left + MARGIN.left}" y="${top + 18}">${escaped(title)}, ${escaped(unit)}</text>
 <text class="quiet" x="${left + MARGIN.left}" y="${top + 34}">${name}, slope ${digits(slope)}</text>`
   if (drawn.length < 2) return heading
-  const [ticksX, ticksY] = [ticksOf(drawn.map(([x]) => x)), ticksOf(drawn.map(([, y]) => y))]
+  const sizes = drawn.map(([x]) => x)
+  const [ticksX, ticksY] = [sizesOf(sizes), ticksOf(drawn.map(([, y]) => y))]
   const [west, east] = [left + MARGIN.left, left + WIDTH - MARGIN.right]
   const [north, south] = [top + MARGIN.top, top + HEIGHT - MARGIN.bottom]
-  const [atX, atY] = [scale(ticksX, west, east), scale(ticksY, south, north)]
+  const [atX, atY] = [scale(sizes, west, east), scale(ticksY, south, north)]
   const grid = [
     ...ticksX.map(
       (x) => `<line class="grid" x1="${atX(x)}" y1="${north}" x2="${atX(x)}" y2="${south}"/>
@@ -80,9 +82,9 @@ const panel = ({ title, unit, points }: Panel, left: number, top: number): strin
 <text class="quiet" x="${west - 6}" y="${atY(y) + 4}" text-anchor="end">${short(y)}</text>`,
     ),
   ]
-  const [lastX, lastY] = drawn.reduce((last, point) => (point[0] > last[0] ? point : last))
+  const [lastX, lastY] = drawn.at(-1) as Point
   // Linear growth, through the last point, as far as it is in the panel.
-  const start = Math.max(ticksX[0] ?? 1, (lastX * (ticksY[0] ?? 1)) / lastY)
+  const start = Math.max(sizes[0] ?? 1, (lastX * (ticksY[0] ?? 1)) / lastY)
   const [fromX, fromY] = [atX(start), atY((lastY * start) / lastX)]
   const path = drawn.map(([x, y]) => `${atX(x)},${atY(y)}`)
   return [

@@ -5,6 +5,7 @@ import { median } from '../measure.js'
 import { nodeNamed, REMOTE, Served, subject } from '../pair.js'
 import { small } from '../states.js'
 
+const JOINS = 5
 const TIMES = 200
 const MOVES = 50
 const REST_MS = 500
@@ -37,15 +38,18 @@ export const nodes: Curve = {
   measure: async (x, file) => {
     const node = await nodeNamed('a', [])
     const others: Served[] = []
-    for (let index = 1; index < x - 1; index += 1)
+    for (let index = 1; index < x; index += 1)
       others.push(await Served.open(file, [index === 1 ? 'b' : `n${index}`, node.address]))
-    if (x === 2) others.push(await Served.open(file, ['b', node.address]))
-    const began = performance.now()
-    const last = await nodeNamed('last', [node.address])
-    const join = performance.now() - began
-    // With two, the second was b already.
-    if (x === 2) await last.stop()
     while (node.nodes().length !== x - 1 || node.whereis(REMOTE) === undefined) await sleep(1)
+    const joins: number[] = []
+    for (let round = 0; round < JOINS; round += 1) {
+      const began = performance.now()
+      const more = await nodeNamed(`more${round}`, [node.address])
+      joins.push(performance.now() - began)
+      await more.stop()
+    }
+    const join = median(joins)
+    while (node.nodes().length !== x - 1) await sleep(1)
     const ref = await node.start(subject, { name: 'bench:moving', args: [small(1)] })
     const start = await msOf(TIMES, (round) =>
       node.start(subject, { name: `bench:started:${round}`, args: [small(round)] }),

@@ -7,8 +7,10 @@ import { KiB, MiB } from '../states.js'
 
 /** Started at once. */
 const BATCH = 10_000
+const WARM = 3_000
 const LOOKUPS = 20_000
-const SYNC_MS = 200
+/** Acks, words and their timers are done with. */
+const SYNC_MS = 500
 /** What a process takes at most, and what there is besides. */
 const [PROCESS_KIB, BASE_MIB] = [8, 1_024]
 
@@ -27,8 +29,9 @@ export const processes: Curve = {
   measure: async (x, file) => {
     const node = await nodeNamed('a', [])
     const other = await Served.open(file, ['other', node.address])
-    // So that what is only made once does not count.
-    await startMany(node, 100, 'bench:warm')
+    // So that what is only made once does not count, and the code is warm.
+    await startMany(node, WARM, 'bench:warm')
+    await sleep(SYNC_MS)
     const before = [usage(true), await other.usage(true)] as const
     const began = performance.now()
     for (let started = 0; started < x; started += BATCH)

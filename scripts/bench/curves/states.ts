@@ -5,14 +5,15 @@ import { openPair, type Pair, subject } from '../pair.js'
 import { buffers, nested } from '../states.js'
 
 const MOVES = 7
+const WARM = 100
 /** A hundred million bytes of small objects are ten gigabytes of heap. */
 const NESTED_MAX = 10_000_000
 
-const moved = async ({ node }: Pair, name: string, data: unknown) => {
+const moved = async ({ node }: Pair, name: string, data: unknown, times = MOVES) => {
   const ref = await node.start(subject, { name, args: [data] })
   const all: number[] = []
   const held = await msHeld(async () => {
-    for (let move = 0; move < MOVES; move += 1) {
+    for (let move = 0; move < times; move += 1) {
       const began = performance.now()
       await ref.sendMe('b')
       all.push(performance.now() - began)
@@ -37,7 +38,7 @@ export const states: Curve = {
   measure: async (x, file) => {
     const pair = await openPair(file)
     // So that the code is warm, not the size.
-    await moved(pair, 'bench:warm', nested(1_000))
+    await moved(pair, 'bench:warm', nested(1_000), WARM)
     const { all: bytes, held: bytesHeld } = await moved(pair, 'bench:bytes', buffers(x))
     const objects = x > NESTED_MAX ? undefined : await moved(pair, 'bench:nested', nested(x))
     await pair.close()
