@@ -2,9 +2,11 @@
  * What did a change change? Builds another revision in a worktree of its own, and asks both the same questions in
  * turns: the questions of this tree, the library of each.
  *
- *   make bench-compare BASE=main ARGS="--turns 6 calls moves"
+ *   make bench-compare BASE=main ARGS="--turns 6 --full calls moves"
  *
  *   turn 1: base, here | turn 2: here, base | turn 3: base, here | ...      each answer from a fresh program
+ *
+ * `--full`: in the sizes and rounds of a whole run, which takes four times as long.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -13,12 +15,16 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { changesOf, changeTable } from './change.js'
 import { ask, chosen, progress, writeJson } from './conduct.js'
-import { QUICK } from './measure.js'
+import { FULL, type Pace, QUICK } from './measure.js'
 import { headLine, machine } from './report.js'
 import type { Row } from './rows.js'
 
 const SCRIPTS = 'dist/scripts/bench'
-const OPTIONS = { base: { type: 'string' }, turns: { type: 'string', default: '4' } } as const
+const OPTIONS = {
+  base: { type: 'string', default: '' },
+  turns: { type: 'string', default: '4' },
+  full: { type: 'boolean', default: false },
+} as const
 
 const git = (...args: readonly string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim()
 
@@ -55,16 +61,16 @@ const withTree = async (revision: string, act: (root: string) => Promise<void>):
 }
 
 /** A revision that cannot answer a question, because it lacks what is asked for, is left out of its rows. */
-const rowsOf = async (question: string, root: string, whose: string): Promise<readonly Row[]> => {
+const rowsOf = async (question: string, pace: Pace, root: string, whose: string): Promise<readonly Row[]> => {
   try {
-    return (await ask(question, QUICK, root)).rows
+    return (await ask(question, pace, root)).rows
   } catch (error) {
     console.log(`${whose}: ${error instanceof Error ? error.message : error}`)
     return []
   }
 }
 
-const compare = async (root: string, questions: readonly string[], turns: number) => {
+const compare = async (root: string, questions: readonly string[], pace: Pace, turns: number) => {
   const before: Row[] = []
   const after: Row[] = []
   const sides = [
@@ -74,7 +80,7 @@ const compare = async (root: string, questions: readonly string[], turns: number
   for (let turn = 1; turn <= turns; turn += 1) {
     for (const question of questions) {
       progress(`turn ${turn} of ${turns}: ${question} ...`)
-      for (const side of sides) side.rows.push(...(await rowsOf(question, side.root, side.whose)))
+      for (const side of sides) side.rows.push(...(await rowsOf(question, pace, side.root, side.whose)))
     }
     sides.reverse()
   }
@@ -84,8 +90,11 @@ const compare = async (root: string, questions: readonly string[], turns: number
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: OPTIONS })
 const turns = Number(values.turns)
-if (!values.base || !(turns >= 1))
-  throw new Error('Name a revision, and at least one turn: make bench-compare BASE=main')
+if (values.base === '' || !(turns >= 1)) {
+  console.error('Name a revision, and at least one turn: make bench-compare BASE=main')
+  process.exit(2)
+}
+const pace = values.full ? FULL : QUICK
 const revision = git('rev-parse', '--verify', `${values.base}^{commit}`)
 // Peers are the same at both, unless they are asked for.
 const questions = positionals.length === 0 ? chosen([]).filter((name) => name !== 'peers') : chosen(positionals)
@@ -95,9 +104,9 @@ console.log(`before: ${git('log', '-1', '--format=%h %s', revision)}`)
 console.log(
   `after: ${git('log', '-1', '--format=%h %s')}${git('status', '--porcelain', 'src') === '' ? '' : ', changed'}`,
 )
-console.log(`${turns} turns of ${QUICK.rounds} rounds of ${QUICK.sampleMs} ms\n`)
+console.log(`${turns} turns of ${pace.rounds} rounds of ${pace.sampleMs} ms\n`)
 await withTree(revision, async (root) => {
-  const compared = await compare(root, questions, turns)
+  const compared = await compare(root, questions, pace, turns)
   console.log(changeTable(compared.changes))
   const output = { date: about.date, whole: false }
   console.log(`\n${writeJson('compare', output, { machine: about, revision, turns, ...compared })}`)

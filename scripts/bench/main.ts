@@ -8,9 +8,11 @@
  */
 import { parseArgs } from 'node:util'
 import { ask, chosen, FOLDER, progress, writeJson } from './conduct.js'
+import { goalText, isMet } from './goals.js'
 import { FULL, GLANCE, QUICK } from './measure.js'
 import type { Answered } from './question.js'
 import { closing, headLine, machine, tableOf } from './report.js'
+import { summaryOf } from './rows.js'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,7 +32,15 @@ for (const question of chosen(positionals)) {
   answers.push(await ask(question, pace))
 }
 progress('')
-console.log(tableOf(answers.flatMap(({ rows }) => rows)))
+const rows = answers.flatMap((answer) => answer.rows)
+const figures = rows.map((row) => ({
+  id: row.id,
+  unit: row.unit,
+  ...summaryOf(row),
+  goal: goalText(row),
+  met: isMet(row),
+}))
+console.log(tableOf(rows))
 console.log(`\n${closing(answers)}`)
 const output = { date: about.date, whole: pace === FULL && positionals.length === 0, folder: values.out }
-console.log(writeJson('results', output, { machine: about, pace, answers }))
+console.log(writeJson('results', output, { machine: about, pace, figures, answers }))
