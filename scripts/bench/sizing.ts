@@ -20,6 +20,7 @@ const NEEDED = [
   'memory.name',
   'memory.node',
   'many.start',
+  'many.start.server',
   'many.move',
   'call.away.64.client',
   'call.away.64.server',
@@ -39,8 +40,10 @@ export const sizingOf = (rows: readonly Row[], { processes, nodes }: Cluster): s
   const names = (others * of('memory.name')) / KIB_PER_GIB
   const empty = of('memory.node') / KIB_PER_GIB
   const all = own + names + empty
-  const startS = ((each / STARTED) * of('many.start')) / 1_000
+  // Each hears of the others' meanwhile. The other member also granted half of them: it is less with more nodes.
+  const startS = ((each / STARTED) * of('many.start')) / 1_000 + (others * of('many.start.server')) / 1e6
   const emptyS = ((each / MOVED) * of('many.move')) / 1_000
+  const [ownStart, heard] = [digits(of('many.start')), digits(of('many.start.server'))]
   const callUs = of('call.away.64.client') + of('call.away.64.server')
   const count = (value: number): string => value.toLocaleString('en')
   return [
@@ -58,7 +61,11 @@ export const sizingOf = (rows: readonly Row[], { processes, nodes }: Cluster): s
       'twice that: moves, messages and garbage need room',
       `--max-old-space-size=${Math.ceil(2 * all) * 1_024}`,
     ],
-    ['start of all, nodes side by side', `P / N / 10,000 x ${digits(of('many.start'))} ms`, `${digits(startS)} s`],
+    [
+      'start of all, nodes side by side, at most',
+      `P / N / 10,000 x ${ownStart} ms, and (P - P / N) x ${heard} us to hear of the others`,
+      `${digits(startS)} s`,
+    ],
     ['emptying one node', `P / N / 5,000 x ${digits(of('many.move'))} ms`, `${digits(emptyS)} s`],
     [
       'calls between nodes, a node',

@@ -4,7 +4,7 @@ import { moveMany, startMany, stopMany } from '../batch.js'
 import { inTurns, type Pace } from '../measure.js'
 import { openPair } from '../pair.js'
 import type { Question } from '../question.js'
-import { type Row, rowOf } from '../rows.js'
+import { plainRow, type Row, rowOf } from '../rows.js'
 
 const STARTED = 10_000
 const MOVED = 5_000
@@ -44,6 +44,7 @@ export const many: Question = async ({ file, pace }) => {
   const group = 'many processes of 100 B'
   const rows: Row[] = [
     rowOf({ id: 'many.start', group, name: `start of 10,000${scaled}`, unit: 'ms' }, starts),
+    plainRow({ id: 'many.start.server', group, name: 'a start, CPU at the other member', unit: 'us' }, starts.serverUs),
     rowOf(
       {
         id: 'many.move',
