@@ -10,7 +10,7 @@ import { type Address, type Identity, nodeKey, originOf } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
 import type { Socket } from '../transport/transport.js'
-import { bodyBytesMax, decodeFrame, encodeFrame } from '../wire/frame.js'
+import { bodyBytesMax, decodeFrame, encodeFrame, encodeFramePieces, type Sendable } from '../wire/frame.js'
 import type { KindOffer, Message } from '../wire/messages.js'
 import { type Beat, Heartbeat } from './heartbeat.js'
 import { SendQueue } from './send-queue.js'
@@ -105,7 +105,7 @@ export class Link {
    * again by whoever waits for its acknowledgement. Never throws: who writes to many is not stopped by one of them, nor
    * by a timer's beat. A peer that cannot take what it must hear loses its link.
    */
-  send(message: Message): void {
+  send(message: Sendable): void {
     if (!this.#up || this.#cut) return
     this.#write(message)
     this.#heartbeat.sent()
@@ -116,10 +116,10 @@ export class Link {
    * says nothing about its arrival.
    * @throws ERR_LINK_LOST, ERR_FRAME_TOO_LARGE
    */
-  async bulk(message: Message): Promise<void> {
+  async bulk(message: Sendable): Promise<void> {
     if (!this.#up || this.#cut) throw fail('ERR_LINK_LOST', { peer: nodeKey(this.peer), reason: 'it has ended' })
     const transfer = 'transfer' in message ? message.transfer : 0
-    await this.#queue.bulk(transfer, encodeFrame(message, this.#limits))
+    await this.#queue.bulk(transfer, encodeFramePieces(message, this.#limits))
     this.#heartbeat.sent()
   }
 
@@ -163,7 +163,7 @@ export class Link {
     this.#queue.finish(reason)
   }
 
-  #write(message: Message): void {
+  #write(message: Sendable): void {
     if (this.#cut) return
     try {
       this.#queue.urgent(encodeFrame(message, this.#limits))

@@ -18,13 +18,15 @@ import { fail } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { Socket } from '../transport/transport.js'
+import { bytesOf } from '../wire/pieces.js'
 
 /** In the socket at once: some milliseconds on a fast network, and enough to keep it busy between two drains. */
 const SOCKET_BYTES = 128 * 1_024
 const PIECE_BYTES = 64 * 1_024
 
 interface Chunk {
-  readonly frame: Uint8Array
+  readonly frame: readonly Uint8Array[]
+  readonly bytes: number
   written(): void
   lost(error: Error): void
 }
@@ -79,13 +81,14 @@ export class SendQueue {
   }
 
   /** @throws ERR_LINK_LOST  it was not handed to the socket before the link ended */
-  bulk(transfer: number, frame: Uint8Array): Promise<void> {
+  bulk(transfer: number, frame: readonly Uint8Array[]): Promise<void> {
     if (this.#closed) return Promise.reject(this.#lost('the link is closed'))
     return new Promise((written, lost) => {
       const chunks = this.#bulk.get(transfer) ?? new Denque<Chunk>()
       this.#bulk.set(transfer, chunks)
-      chunks.push({ frame, written, lost })
-      this.#bulkBytes += frame.length
+      const bytes = bytesOf(frame)
+      chunks.push({ frame, bytes, written, lost })
+      this.#bulkBytes += bytes
       this.#schedule()
     })
   }
@@ -165,9 +168,9 @@ export class SendQueue {
       this.#bulk.delete(transfer)
       if (chunks.length > 0) this.#bulk.set(transfer, chunks)
       if (chunk === undefined) continue
-      this.#bulkBytes -= chunk.frame.length
-      this.#handed += chunk.frame.length
-      this.#deps.socket.writeAll([chunk.frame])
+      this.#bulkBytes -= chunk.bytes
+      this.#handed += chunk.bytes
+      this.#deps.socket.writeAll(chunk.frame)
       chunk.written()
       return
     }

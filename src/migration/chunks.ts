@@ -8,27 +8,32 @@
 import { fail } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
 import type { Link } from '../link/link.js'
+import type { Sendable } from '../wire/frame.js'
 import type { MessageOf } from '../wire/messages.js'
-import { checksum } from './snapshot.js'
+import { bytesOf, PieceCutter } from '../wire/pieces.js'
+import { checksum, type SnapshotBytes } from './snapshot.js'
 
-/** Sends one snapshot. `bytes` is let go with the object. */
+/** Sends one snapshot. It is let go with the object. */
 export class Outgoing {
   readonly #link: Link
   readonly #transfer: number
-  readonly #bytes: Buffer
+  readonly #pieces: PieceCutter
+  readonly #total: number
   readonly #limits: Limits
   /** What both nodes take in one piece. */
   readonly #chunkBytes: number
   #sent = 0
+  #crc = 0
   #credited = 0
   #index = 0
   #ended = false
   #stopped = false
 
-  constructor(link: Link, transfer: number, bytes: Buffer, limits: Limits) {
+  constructor(link: Link, transfer: number, { bytes, pieces }: SnapshotBytes, limits: Limits) {
     this.#link = link
     this.#transfer = transfer
-    this.#bytes = bytes
+    this.#pieces = new PieceCutter(pieces)
+    this.#total = bytes
     this.#limits = limits
     this.#chunkBytes = Math.max(1, Math.min(limits.chunkBytes, link.bodyBytesMax))
   }
@@ -51,26 +56,34 @@ export class Outgoing {
 
   #pump(): void {
     const { bulkInFlightBytes } = this.#limits
-    while (!this.#stopped && this.#sent < this.#bytes.length && this.#sent - this.#credited < bulkInFlightBytes) {
-      const bytes = this.#bytes.subarray(this.#sent, this.#sent + this.#chunkBytes)
+    while (!this.#stopped && this.#sent < this.#total && this.#sent - this.#credited < bulkInFlightBytes) {
+      const bytes = this.#pieces.cut(this.#chunkBytes)
+      for (const piece of bytes) this.#crc = checksum(piece, this.#crc)
       this.#send({ type: 'CHUNK', transfer: this.#transfer, index: this.#index, bytes })
       this.#index += 1
-      this.#sent += bytes.length
+      this.#sent += bytesOf(bytes)
     }
-    if (this.#stopped || this.#ended || this.#sent < this.#bytes.length) return
+    if (this.#stopped || this.#ended || this.#sent < this.#total) return
     this.#ended = true
-    this.#send({ type: 'CHUNK_END', transfer: this.#transfer, chunks: this.#index, crc: checksum(this.#bytes) })
+    this.#send({ type: 'CHUNK_END', transfer: this.#transfer, chunks: this.#index, crc: this.#crc })
   }
 
-  #send(message: MessageOf<'CHUNK'> | MessageOf<'CHUNK_END'>): void {
+  #send(message: Sendable): void {
     // One small snapshot goes with the urgent frames: a queue of its own would only cost it a turn.
-    if (this.#bytes.length <= this.#chunkBytes) this.#link.send(message)
+    if (this.#total <= this.#chunkBytes) this.#link.send(message)
     // A link that breaks is told to the move by its own way; there is nothing to do about it here.
     else this.#link.bulk(message).catch(() => undefined)
   }
 }
 
-const GATHER_BYTES = 64 * 1_024
+/**
+ * Room that a snapshot gets with its first chunk, if it says that it is as large: address space, which takes no memory
+ * before bytes stand there. What is larger gets more when that is full, so that a mere announcement costs nothing.
+ */
+const FIRST_BYTES_MAX = 16 * 1_024 * 1_024
+const GROWTH = 4
+
+const empty = Buffer.alloc(0)
 
 /** Puts one snapshot together. Any gap, double, overrun or wrong checksum ends it. */
 export class Incoming {
@@ -78,11 +91,8 @@ export class Incoming {
   readonly #creditEvery: number
   readonly #creditMs: number
   #creditedAt: number | undefined
-  readonly #pieces: Buffer[] = []
+  #whole = empty
   #chunks = 0
-  /** Small chunks are gathered: each alone would hold the whole piece of the network in which it came. */
-  #gathered = Buffer.alloc(0)
-  #gatheredBytes = 0
   #received = 0
   #credited = 0
   #crc = 0
@@ -97,11 +107,11 @@ export class Incoming {
   chunk(name: string, { index, bytes }: MessageOf<'CHUNK'>, now: number): number | undefined {
     if (index !== this.#chunks) throw fail('ERR_SNAPSHOT', { name, reason: `chunk ${this.#chunks} is missing` })
     if (bytes.length === 0) throw fail('ERR_SNAPSHOT', { name, reason: 'a chunk is empty' })
-    this.#received += bytes.length
-    if (this.#received > this.#total)
+    if (this.#received + bytes.length > this.#total)
       throw fail('ERR_SNAPSHOT', { name, reason: 'more bytes came than were announced' })
-    this.#chunks += 1
     this.#keep(bytes)
+    this.#received += bytes.length
+    this.#chunks += 1
     this.#crc = checksum(bytes, this.#crc)
     this.#creditedAt ??= now
     const isDue = now - this.#creditedAt >= this.#creditMs
@@ -111,34 +121,26 @@ export class Incoming {
     return this.#received
   }
 
+  /** Copies them to where they belong. */
   #keep(bytes: Buffer): void {
-    if (bytes.length >= GATHER_BYTES / 4) {
-      this.#gather()
-      this.#pieces.push(bytes)
-      return
+    const needed = this.#received + bytes.length
+    if (needed > this.#whole.length) {
+      const room = Math.min(this.#total, Math.max(FIRST_BYTES_MAX, GROWTH * needed))
+      const larger = Buffer.allocUnsafeSlow(room)
+      this.#whole.copy(larger, 0, 0, this.#received)
+      this.#whole = larger
     }
-    if (this.#gatheredBytes + bytes.length > this.#gathered.length) {
-      this.#gather()
-      this.#gathered = Buffer.allocUnsafe(Math.max(bytes.length, Math.min(GATHER_BYTES, this.#total)))
-    }
-    this.#gatheredBytes += bytes.copy(this.#gathered, this.#gatheredBytes)
-  }
-
-  #gather(): void {
-    if (this.#gatheredBytes > 0) this.#pieces.push(this.#gathered.subarray(0, this.#gatheredBytes))
-    this.#gathered = this.#gathered.subarray(this.#gatheredBytes)
-    this.#gatheredBytes = 0
+    bytes.copy(this.#whole, this.#received)
   }
 
   /** @returns the whole. @throws ERR_SNAPSHOT */
   end(name: string, { chunks, crc }: MessageOf<'CHUNK_END'>): Buffer {
-    this.#gather()
     if (chunks !== this.#chunks || this.#received !== this.#total) {
       throw fail('ERR_SNAPSHOT', { name, reason: `${this.#received} of ${this.#total} bytes came` })
     }
     if (crc !== this.#crc) throw fail('ERR_SNAPSHOT', { name, reason: 'the checksum is wrong' })
-    const whole = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces, this.#total)
-    this.#pieces.length = 0
+    const whole = this.#whole
+    this.#whole = empty
     return whole
   }
 }

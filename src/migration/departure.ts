@@ -26,6 +26,7 @@ import {
 } from './machine-source.js'
 import { pack } from './packing.js'
 import type { Plan } from './plan.js'
+import type { SnapshotBytes } from './snapshot.js'
 import { abortedOf, activatedBy, beginOf, commitOf, latenessOf, logLeft, prepareOf, refusalOf } from './source-words.js'
 import { goOn, wake } from './waking.js'
 
@@ -58,7 +59,7 @@ export class Departure {
   readonly #asker: Asker
   #state: SourceState
   #freeze: SystemMessage | undefined
-  #bytes: Buffer | undefined
+  #packed: SnapshotBytes | undefined
   #stateBytes = 0
   #outgoing: Outgoing | undefined
   #frozenAt = 0
@@ -139,7 +140,7 @@ export class Departure {
     const { timeoutMs, answer, plan } = this.#options
     try {
       const packing = pack(this.#context, this.process, { timeoutMs, answer, bytesMax: plan.stateBytesMax })
-      ;({ bytes: this.#bytes, sends: this.sends } = await packing)
+      ;({ packed: this.#packed, sends: this.sends } = await packing)
     } catch (thrown) {
       return this.giveUp(thrown as MobilityError)
     }
@@ -304,28 +305,28 @@ export class Departure {
 
   #sendPrepare(): void {
     const link: Link | undefined = this.#context.roads.to(this.destination)
-    const bytes = this.#bytes
-    if (link === undefined || bytes === undefined) {
+    const packed = this.#packed
+    if (link === undefined || packed === undefined) {
       this.#cause ??= fail('ERR_LINK_LOST', { peer: this.destination.node, reason: 'it broke before the move' })
       return this.step({ type: 'notSent' })
     }
     const { transfer } = this.#options
     // Neither D nor H takes a move of a name of which it has not heard that it is ours.
     this.#context.directory.flush()
-    this.#stateBytes = bytes.length
-    link.send(prepareOf(this, transfer, bytes.length))
-    this.#outgoing = new Outgoing(link, transfer, bytes, this.#context.limits)
-    this.#event('prepare', { bytes: bytes.length })
+    this.#stateBytes = packed.bytes
+    link.send(prepareOf(this, transfer, packed.bytes))
+    this.#outgoing = new Outgoing(link, transfer, packed, this.#context.limits)
+    this.#event('prepare', { bytes: packed.bytes })
     this.#outgoing.start()
   }
 
   #sendCommit(): void {
     const frozenUs = Math.round((this.#context.clock.now() - this.#frozenAt) * 1_000)
     tell(this.#context, this.destination, commitOf(this, frozenUs))
-    if (this.#bytes !== undefined) this.#event('commit', { bytes: this.#stateBytes })
+    if (this.#packed !== undefined) this.#event('commit', { bytes: this.#stateBytes })
     // The snapshot is not needed any more: the frozen copy itself is what could be woken.
     this.#outgoing = undefined
-    this.#bytes = undefined
+    this.#packed = undefined
   }
 
   // ---- the three ends
@@ -372,7 +373,7 @@ export class Departure {
   close(): void {
     for (const pending of [this.#deadline, this.#tick, this.#doubt, this.#witness]) pending?.cancel()
     this.#outgoing?.stop()
-    this.#bytes = undefined
+    this.#packed = undefined
     this.#letGo()
   }
 

@@ -6,7 +6,7 @@ import type { CallId } from '../process/mailbox.js'
 import { dehydrate, handover } from '../process/mobile.js'
 import { asMobilityError } from '../process/outcome.js'
 import type { MoveContext } from './context.js'
-import { encodeSnapshot } from './snapshot.js'
+import { encodeSnapshot, type SnapshotBytes } from './snapshot.js'
 
 interface PackOptions {
   readonly timeoutMs: number
@@ -17,7 +17,7 @@ interface PackOptions {
 }
 
 interface Packed {
-  readonly bytes: Buffer
+  readonly packed: SnapshotBytes
   /** Names to which it has sends that are not acknowledged: the destination holds its sends to them until FLUSHED. */
   readonly sends: readonly string[]
 }
@@ -35,9 +35,10 @@ export const pack = async (context: MoveContext, process: Process, options: Pack
     const answers = answer === undefined ? [] : [answer]
     const sends = channels.unacked(process)
     const snapshot = { image: dehydrate(process, handed), answers, sends }
-    const bytes = encodeSnapshot(name, snapshot, clock.now(), limits)
-    if (bytes.length > bytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes: bytes.length, limit: bytesMax })
-    return { bytes, sends }
+    const packed = encodeSnapshot(name, snapshot, clock.now(), limits)
+    const { bytes } = packed
+    if (bytes > bytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes, limit: bytesMax })
+    return { packed, sends }
   } catch (error) {
     throw asMobilityError(error, callback)
   }

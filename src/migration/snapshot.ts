@@ -11,7 +11,8 @@ import type { Limits } from '../base/limits.js'
 import type { ProcessImage } from '../process/image.js'
 import { callIdToWire, imageFromWire, imageToWire, readCallId } from '../process/image.js'
 import type { CallId } from '../process/mailbox.js'
-import { decodeValue, encodeValue, stateValueLimits } from '../wire/codec.js'
+import { decodeValue, encodePieces, stateValueLimits } from '../wire/codec.js'
+import { bytesOf } from '../wire/pieces.js'
 
 export interface Snapshot {
   readonly image: ProcessImage
@@ -19,22 +20,27 @@ export interface Snapshot {
   readonly sends: readonly string[]
 }
 
+/** A snapshot as bytes: large Buffers of the state are among the pieces, so the state must not change. */
+export interface SnapshotBytes {
+  readonly pieces: readonly Buffer[]
+  readonly bytes: number
+}
+
 /** @throws ERR_NOT_PORTABLE (with the path of the field) ERR_STATE_TOO_LARGE */
-export const encodeSnapshot = (name: string, snapshot: Snapshot, now: number, limits: Limits): Buffer => {
+export const encodeSnapshot = (name: string, snapshot: Snapshot, now: number, limits: Limits): SnapshotBytes => {
   const wire = [imageToWire(snapshot.image, now), snapshot.answers.map(callIdToWire), snapshot.sends]
-  const bytes = encode(wire, limits)
-  if (bytes.length > limits.stateBytesMax) {
-    throw fail('ERR_STATE_TOO_LARGE', { name, bytes: bytes.length, limit: limits.stateBytesMax })
-  }
-  return bytes
+  const pieces = encode(wire, limits)
+  const bytes = bytesOf(pieces)
+  if (bytes > limits.stateBytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes, limit: limits.stateBytesMax })
+  return { pieces, bytes }
 }
 
 /** What a path in the image means to whoever wrote the kind. */
 const PLACES = ['state', 'args', 'mailbox', 'continueWith', 'timers'] as const
 
-const encode = (wire: unknown, limits: Limits): Buffer => {
+const encode = (wire: unknown, limits: Limits): Buffer[] => {
   try {
-    return encodeValue(wire, 'process', stateValueLimits(limits))
+    return encodePieces(wire, 'process', stateValueLimits(limits))
   } catch (error) {
     const { path } = isMobilityError(error) ? error.fields : {}
     if (!isMobilityError(error) || typeof path !== 'string') throw error
@@ -43,12 +49,12 @@ const encode = (wire: unknown, limits: Limits): Buffer => {
   }
 }
 
-/** @throws ERR_SNAPSHOT */
+/** Nobody else uses the bytes from now on. @throws ERR_SNAPSHOT */
 export const decodeSnapshot = (name: string, bytes: Buffer, now: number, limits: Limits): Snapshot => {
   const wrong = (reason: string) => fail('ERR_SNAPSHOT', { name, reason })
   let wire: unknown
   try {
-    wire = decodeValue(bytes, stateValueLimits(limits))
+    wire = decodeValue(bytes, stateValueLimits(limits), true)
   } catch (error) {
     throw wrong(reasonOf(error))
   }

@@ -33,6 +33,9 @@ export const checkName = (value: unknown, bytesMax: number): string => {
   return checked.includes('\0') ? wrong('must not have a NUL') : checked
 }
 
+/** Bytes, or on their way out several in a row, as if they were one. */
+export type Bytes = Buffer | readonly Buffer[]
+
 export const checkBytes = (value: unknown, exactly: number | undefined): Buffer => {
   if (!Buffer.isBuffer(value)) return wrong('must be bytes')
   if (exactly !== undefined && value.length !== exactly && value.length !== 0) wrong(`must be ${exactly} bytes or none`)

@@ -27,23 +27,45 @@ let idleReader: Reader | undefined
 
 const empty = Buffer.alloc(0)
 
-/** The bytes that `write` writes, in one piece. What it throws is thrown. */
-export const written = (write: (writer: Writer) => void): Buffer => {
+const withWriter = <T>(write: (writer: Writer) => void, take: (writer: Writer) => T): T => {
   const writer = idleWriter ?? newWriter(new Trail())
   idleWriter = undefined
   writer.flushed = 0
   write(writer)
-  const bytes = bytesOf(writer)
+  const bytes = take(writer)
   idleWriter = writer
   return bytes
 }
 
 /** All that was written since the last time. */
-const bytesOf = (writer: Writer): Buffer => {
+const inOne = (writer: Writer): Buffer => {
   const { start, offset } = writer
   if (writer.flushed > 0 || start === offset) return writer.read() ?? empty
   writer.start = offset
   return writer.buffer.subarray(start, offset)
+}
+
+const inPieces = (writer: Writer): Buffer[] => {
+  writer.flush()
+  const pieces = writer.buffers ?? []
+  writer.buffers = []
+  return pieces
+}
+
+/** The bytes that `write` writes, in one piece. What it throws is thrown. */
+export const written = (write: (writer: Writer) => void): Buffer => withWriter(write, inOne)
+
+/** The same as it lies in memory: large Buffers stand in the list themselves, and are not copied. */
+export const writtenPieces = (write: (writer: Writer) => void): Buffer[] => withWriter(write, inPieces)
+
+const valueWriter = (value: unknown, root: string, limits: ValueLimits) => (writer: Writer) => {
+  writer.trail.begin(root, limits)
+  try {
+    writer.write(value)
+  } catch (error) {
+    if (isMobilityError(error)) throw error
+    throw fail('ERR_NOT_PORTABLE', { path: root, why: reasonOf(error) }, { cause: error })
+  }
 }
 
 /**
@@ -52,32 +74,34 @@ const bytesOf = (writer: Writer): Buffer => {
  * @param root  what the value is, for errors: `state`, `args`
  * @throws ERR_NOT_PORTABLE  with the path of what cannot travel, or of what is over a limit
  */
-export const encodeValue = (value: unknown, root: string, limits: ValueLimits): Buffer => {
-  try {
-    return written((writer) => {
-      writer.trail.begin(root, limits)
-      writer.write(value)
-    })
-  } catch (error) {
-    if (isMobilityError(error)) throw error
-    throw fail('ERR_NOT_PORTABLE', { path: root, why: reasonOf(error) }, { cause: error })
-  }
-}
+export const encodeValue = (value: unknown, root: string, limits: ValueLimits): Buffer =>
+  written(valueWriter(value, root, limits))
+
+/**
+ * The same in pieces. Large Buffers of the value are among them: who changes one before its bytes are sent changes
+ * what is sent.
+ */
+export const encodePieces = (value: unknown, root: string, limits: ValueLimits): Buffer[] =>
+  writtenPieces(valueWriter(value, root, limits))
 
 const bufferOf = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /**
  * The value that `encodeValue` wrote. Takes bytes from anybody.
+ *
+ * @param mayView  large Buffers may be views of the bytes, which nobody else will use. They are when they make up most
+ *   of them: a few would keep all the rest in memory.
  * @throws ERR_DECODE
  */
-export const decodeValue = (bytes: Uint8Array, limits: ValueLimits): unknown => {
+export const decodeValue = (bytes: Uint8Array, limits: ValueLimits, mayView = false): unknown => {
   const input = bufferOf(bytes)
-  scan(input, limits, true)
+  const largeBytes = scan(input, limits, true)
   const reader = idleReader ?? newReader()
   idleReader = undefined
   reader.buffer = input
   reader.offset = 0
+  reader.views = mayView && 2 * largeBytes >= input.length
   try {
     return reader.fetch()
   } catch (error) {

@@ -3,7 +3,17 @@
  * accepted from there. Records are arrays in the order of their fields; what is unknown at the end is skipped, what is
  * missing there must be optional, so that an older and a newer node understand each other.
  */
-import { checkBytes, checkFlag, checkName, checkProse, checkUint, FieldProblem, fits, wrong } from './checks.js'
+import {
+  type Bytes,
+  checkBytes,
+  checkFlag,
+  checkName,
+  checkProse,
+  checkUint,
+  FieldProblem,
+  fits,
+  wrong,
+} from './checks.js'
 import type { FieldReader } from './field-reader.js'
 import type { Writer } from './msgpack.js'
 import { writeBytes, writeFlag, writeList, writeNil, writeNumber, writeText, writeWord } from './writer.js'
@@ -32,6 +42,8 @@ export interface Field<T> {
 interface OptionalField<T> extends Field<T | undefined> {
   readonly isOptional: true
 }
+
+const isPieces = (value: Bytes): value is readonly Buffer[] => Array.isArray(value) && value.every(Buffer.isBuffer)
 
 const within = (error: unknown, outer: string): unknown => (error instanceof FieldProblem ? error.within(outer) : error)
 
@@ -68,7 +80,8 @@ export const prose = (bytesMax: number): Field<string> => ({
 /** Raw bytes. With `exactly`, that many or none (no proof where no secret is set). */
 export const bytes = (exactly?: number): Field<Buffer> => ({
   shape: { type: 'bytes', exactly },
-  write: (writer, value) => writeBytes(writer, checkBytes(value, exactly)),
+  write: (writer, value: Bytes) =>
+    writeBytes(writer, exactly === undefined && isPieces(value) ? value : checkBytes(value, exactly)),
   read: (reader) => checkBytes(reader.bytes(), exactly),
   isOptional: false,
 })

@@ -7,8 +7,12 @@
  *              a length alone costs nobody memory, and each byte is moved at most three times
  */
 import { fail } from '../base/errors.js'
+import { KIND } from './kinds.js'
 
-/** Gets each frame. `body` stays valid. Returning false stops the reader; `resume` or the next `push` goes on. */
+/**
+ * Gets each frame. `body` stays valid, but that of a CHUNK only until this returns: its bytes are copied to their place
+ * anyway. Returning false stops the reader; `resume` or the next `push` goes on.
+ */
 export type OnFrame = (kind: number, body: Buffer) => boolean | void
 
 const FIRST_BYTES_MAX = 64 * 1024
@@ -21,6 +25,8 @@ export class FrameReader {
   #lengthBytes = 0
   /** The part of a frame that came in earlier chunks. */
   #parts = empty
+  /** The room of the last CHUNK, for the next: they come in rows. */
+  #spare = empty
   #partBytes = 0
   /** What came and was not looked at: after a stop, or pushed from inside onFrame. */
   #rest: Buffer[] = []
@@ -81,13 +87,15 @@ export class FrameReader {
         frame = this.#parts
         start = 0
       }
+      const kind = frame[start] as number
       const body = frame.subarray(start + 1, start + this.#length)
+      if (this.#partBytes > 0) this.#spare = kind === KIND.CHUNK ? this.#parts : empty
       this.#lengthBytes = 0
       this.#length = 0
       this.#parts = empty
       this.#partBytes = 0
       at = stop
-      if (onFrame(frame[start] as number, body) === false) {
+      if (onFrame(kind, body) === false) {
         if (at < chunk.length) this.#rest.unshift(chunk.subarray(at))
         return false
       }
@@ -115,7 +123,8 @@ export class FrameReader {
     const bytes = this.#partBytes + part.length
     if (bytes > this.#parts.length) {
       const room = Math.min(this.#length, Math.max(FIRST_BYTES_MAX, 2 * bytes))
-      const larger = Buffer.allocUnsafe(room)
+      const larger = this.#spare.length >= room ? this.#spare : Buffer.allocUnsafe(room)
+      this.#spare = empty
       this.#parts.copy(larger, 0, 0, this.#partBytes)
       this.#parts = larger
     }

@@ -9,18 +9,22 @@
 import { fail } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
 import { FieldProblem } from './checks.js'
-import { written } from './codec.js'
+import { written, writtenPieces } from './codec.js'
 import { FieldReader } from './field-reader.js'
 import type { Field } from './fields.js'
 import { scan } from './guard.js'
 import { KIND } from './kinds.js'
-import { MESSAGES, type Message, type MessageName } from './messages.js'
+import { MESSAGES, type Message, type MessageName, type MessageOf } from './messages.js'
+import type { Writer } from './msgpack.js'
+import { bytesOf } from './pieces.js'
 import { frameValueLimits, type ValueLimits } from './trail.js'
 
 /** Length and kind. */
 const HEADER_BYTES = 5
 /** A node that does not know a kind with this bit drops the message; of others it closes the link. */
 const IGNORABLE = 0x80
+
+const empty = Buffer.alloc(0)
 
 const fieldsOf = (name: MessageName): Field<unknown> => MESSAGES[name] as Field<unknown>
 
@@ -38,31 +42,50 @@ const valueLimits = (limits: Limits): ValueLimits => {
   return known
 }
 
+/** A message on its way out: the bytes of a CHUNK may lie in several places. */
+export type Sendable = Message | (Omit<MessageOf<'CHUNK'>, 'bytes'> & { readonly bytes: readonly Buffer[] })
+
+const writeFrame =
+  (message: Sendable) =>
+  (writer: Writer): void => {
+    const { type } = message
+    writer.reserve(HEADER_BYTES)
+    try {
+      fieldsOf(type).write(writer, message)
+    } catch (error) {
+      if (!(error instanceof FieldProblem)) throw error
+      throw fail('ERR_BAD_ARGUMENT', { what: type + error.path, why: error.why })
+    }
+  }
+
+/** Fills in the header of a frame of so many bytes. */
+const head = (frame: Buffer, bytes: number, type: MessageName, limits: Limits): void => {
+  const length = bytes - 4
+  if (length > limits.frameBytesMax) {
+    throw fail('ERR_FRAME_TOO_LARGE', { bytes: length, limit: limits.frameBytesMax })
+  }
+  frame.writeUInt32BE(length)
+  frame[4] = KIND[type]
+}
+
 /**
  * A message as one frame.
  *
  * @throws ERR_BAD_ARGUMENT  a field holds what its table does not allow: our own mistake
  * @throws ERR_FRAME_TOO_LARGE
  */
-export const encodeFrame = (message: Message, limits: Limits): Buffer => {
-  const { type } = message
-  let frame: Buffer
-  try {
-    frame = written((writer) => {
-      writer.reserve(HEADER_BYTES)
-      fieldsOf(type).write(writer, message)
-    })
-  } catch (error) {
-    if (!(error instanceof FieldProblem)) throw error
-    throw fail('ERR_BAD_ARGUMENT', { what: type + error.path, why: error.why })
-  }
-  const length = frame.length - 4
-  if (length > limits.frameBytesMax) {
-    throw fail('ERR_FRAME_TOO_LARGE', { bytes: length, limit: limits.frameBytesMax })
-  }
-  frame.writeUInt32BE(length)
-  frame[4] = KIND[type]
+export const encodeFrame = (message: Sendable, limits: Limits): Buffer => {
+  const frame = written(writeFrame(message))
+  head(frame, frame.length, message.type, limits)
   return frame
+}
+
+/** The same in pieces, with large bytes of the message among them, not copied. */
+export const encodeFramePieces = (message: Sendable, limits: Limits): Buffer[] => {
+  const pieces = writtenPieces(writeFrame(message))
+  const [first = empty] = pieces
+  head(first, bytesOf(pieces), message.type, limits)
+  return pieces
 }
 
 const reader = new FieldReader()

@@ -25,6 +25,9 @@ const PAIRS = 2
 /** A container that is not the content of an extension ends where it ends. */
 const ANYWHERE = -1
 
+/** From here on bytes can be had without a copy. A short view would keep a whole network buffer alive. */
+export const LARGE_BYTES_MIN = 4_096
+
 // The scan, one at a time: it calls nobody. Level 0 stands for the whole input, which holds one value.
 const waiting = new Float64Array(DEPTH_MAX + 1)
 const holds = new Uint8Array(DEPTH_MAX + 1)
@@ -38,6 +41,8 @@ let elementsLeft = 0
 let nestingMax = 0
 let keyBytesMax = 0
 let extensions = true
+/** Bytes in Buffers of LARGE_BYTES_MIN and more. */
+let largeBytes = 0
 
 const early = (): never => refuse('they end too early')
 
@@ -54,6 +59,11 @@ const size = (bytes: 1 | 2 | 4): number => {
 const skip = (bytes: number): void => {
   at += bytes
   if (at > input.length) early()
+}
+
+const blob = (bytes: number): void => {
+  skip(bytes)
+  if (bytes >= LARGE_BYTES_MIN) largeBytes += bytes
 }
 
 const open = (kind: number, count: number, stop: number): void => {
@@ -199,10 +209,10 @@ const sized = (type: number): void => {
       skip(size(1))
       break
     case 0xc5:
-      skip(size(2))
+      blob(size(2))
       break
     case 0xc6:
-      skip(size(4))
+      blob(size(4))
       break
     case 0xc7:
       extension(size(1))
@@ -294,9 +304,10 @@ const walk = (): void => {
  * Refuses bytes from which msgpack-lite should not make a value.
  *
  * @param allowExtensions  false for the fields of a frame, which are plain
+ * @returns how many of them are in large Buffers
  * @throws ERR_DECODE
  */
-export const scan = (bytes: Buffer, limits: ValueLimits, allowExtensions: boolean): void => {
+export const scan = (bytes: Buffer, limits: ValueLimits, allowExtensions: boolean): number => {
   input = bytes
   at = 0
   pending = 1
@@ -305,8 +316,10 @@ export const scan = (bytes: Buffer, limits: ValueLimits, allowExtensions: boolea
   nestingMax = Math.min(limits.nestingMax, DEPTH_MAX)
   keyBytesMax = limits.keyBytesMax
   extensions = allowExtensions
+  largeBytes = 0
   walk()
   if (at !== bytes.length) refuse('there are more after the value')
+  return largeBytes
 }
 
 /** How much of its limits a frame has left. */

@@ -18,8 +18,12 @@ export interface Writer {
   push(chunk: Buffer): void
   /** Writes one value through the hook. */
   write(value: unknown): void
+  /** Makes a chunk of what is in the slab. */
+  flush(): void
   /** All bytes since the last `read`, in one piece. */
   read(): Buffer | undefined
+  /** The full chunks, in order. */
+  buffers: Buffer[] | undefined
   // ours
   trail: Trail
   /** Bytes in full chunks. */
@@ -32,6 +36,9 @@ export interface Reader {
   offset: number
   /** Reads one value through the hook. */
   fetch(): unknown
+  // ours
+  /** Large Buffers come out as views of the input. */
+  views: boolean
 }
 
 interface Codec {
@@ -71,12 +78,13 @@ export const openCodec = (hooks: Hooks): { newWriter: (trail: Trail) => Writer; 
       const push = writer.push
       writer.trail = trail
       writer.flushed = 0
+      writer.buffers = []
       writer.push = (chunk) => {
         writer.flushed += chunk.length
         push.call(writer, chunk)
       }
       return writer
     },
-    newReader: () => new Decoder({ codec }),
+    newReader: () => Object.assign(new Decoder({ codec }), { views: false }),
   }
 }

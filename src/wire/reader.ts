@@ -4,12 +4,10 @@
  */
 import { fail } from '../base/errors.js'
 import { FieldProblem } from './checks.js'
+import { LARGE_BYTES_MIN } from './guard.js'
 import { type Reader, readOriginal } from './msgpack.js'
 import { buildError, buildProcessRef, buildReplyTo, buildTyped, EXT } from './shapes.js'
 import { valueWordAt, WORD_BYTES_MAX, wordAt } from './words.js'
-
-/** From here on a frame's bytes are handed out without a copy. A short view would keep a whole network buffer alive. */
-const VIEW_BYTES_MIN = 4_096
 
 /** Texts up to this are looked for among those that were seen before. */
 const SHORT = 16
@@ -91,7 +89,7 @@ const readDouble = (reader: Reader): number => {
 
 /** Bytes of the input: a copy, or, where that is allowed and they are many, a view. */
 export const takeBytes = (input: Buffer, start: number, length: number, views: boolean): Buffer => {
-  if (views && length >= VIEW_BYTES_MIN) return input.subarray(start, start + length)
+  if (views && length >= LARGE_BYTES_MIN) return input.subarray(start, start + length)
   const out = Buffer.allocUnsafe(length)
   if (length > 32) input.copy(out, 0, start, start + length)
   else for (let i = 0; i < length; i++) out[i] = input[start + i] as number
@@ -99,7 +97,7 @@ export const takeBytes = (input: Buffer, start: number, length: number, views: b
 }
 
 const readBytes = (reader: Reader, length: number): Buffer =>
-  takeBytes(reader.buffer, take(reader, length), length, false)
+  takeBytes(reader.buffer, take(reader, length), length, reader.views)
 
 /** The array header in front of an extension's content. */
 const readCount = (reader: Reader): number => {

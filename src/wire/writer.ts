@@ -3,6 +3,7 @@
  * writes them; containers and extensions by us, since its own way with objects goes by the names of their classes.
  */
 import { Buffer } from 'node:buffer'
+import type { Bytes } from './checks.js'
 import { type Writer, writeOriginal } from './msgpack.js'
 import type { ProcessRef, ReplyTo } from './refs.js'
 import {
@@ -97,7 +98,16 @@ export const writeFlag = (writer: Writer, value: boolean): void => writeByte(wri
 
 export const writeList = (writer: Writer, count: number): void => writeHeader(writer, 0x90, 0xdc, count)
 
-export const writeBytes = (writer: Writer, value: Buffer): void => writeOriginal(writer, value)
+export const writeBytes = (writer: Writer, value: Bytes): void => {
+  if (Buffer.isBuffer(value)) return writeOriginal(writer, value)
+  const length = value.reduce((sum, piece) => sum + piece.length, 0)
+  // As msgpack-lite: 255 bytes have a header of three.
+  const header = length < 0xff ? 2 : length <= 0xffff ? 3 : 5
+  const at = writer.reserve(header)
+  writer.buffer[at] = header === 2 ? 0xc4 : header === 3 ? 0xc5 : 0xc6
+  writer.buffer.writeUIntBE(length, at + 1, header - 1)
+  for (const piece of value) writer.send(piece)
+}
 
 /**
  * Short text, if it is ASCII without NUL.

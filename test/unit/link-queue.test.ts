@@ -58,7 +58,7 @@ t.test('the socket gets 128 KiB at most; urgent frames pass all waiting chunks; 
   const { clock, socket, queue, drain } = queueOf()
   const order: string[] = []
   const chunk = (transfer: number, name: string): void => {
-    queue.bulk(transfer, Buffer.alloc(64 * KiB, name)).then(() => order.push(name))
+    queue.bulk(transfer, [Buffer.alloc(64 * KiB, name)]).then(() => order.push(name))
   }
   for (const name of ['a', 'b', 'c']) chunk(1, name)
   for (const name of ['x', 'y', 'z']) chunk(2, name)
@@ -86,7 +86,7 @@ t.test('the socket gets 128 KiB at most; urgent frames pass all waiting chunks; 
 
 t.test('reading pauses above writeQueueBytesMax and goes on at half of it; chunks do not count', async (t) => {
   const { clock, said, queue, drain } = queueOf()
-  for (let i = 0; i < 10; i++) queue.bulk(1, Buffer.alloc(64 * KiB)).catch(() => {})
+  for (let i = 0; i < 10; i++) queue.bulk(1, [Buffer.alloc(64 * KiB)]).catch(() => {})
   await clock.run(0)
   t.same(said, [])
   queue.urgent(Buffer.alloc(200 * KiB))
@@ -109,19 +109,19 @@ t.test(
       socket.queuedBytes -= 1
     }
     t.same(said, [])
-    const handed = queue.bulk(1, Buffer.alloc(10))
+    const handed = queue.bulk(1, [Buffer.alloc(10)])
     await clock.advance(1_300)
     t.equal(said.length, 1)
     t.match(said[0], /^slow/)
     await handed
     socket.queuedBytes = 128 * KiB
-    const lost = queue.bulk(1, Buffer.alloc(10))
+    const lost = queue.bulk(1, [Buffer.alloc(10)])
     await clock.run(0)
     queue.urgent(Buffer.from('bye'))
     queue.finish('over')
     t.equal(socket.writes.at(-1)?.toString(), 'bye', 'what is urgent goes out, whatever the socket holds')
     await t.rejects(lost, { code: 'ERR_LINK_LOST', executed: 'no' })
-    await t.rejects(queue.bulk(1, Buffer.alloc(1)), { code: 'ERR_LINK_LOST' })
+    await t.rejects(queue.bulk(1, [Buffer.alloc(1)]), { code: 'ERR_LINK_LOST' })
     queue.urgent(Buffer.from('late'))
     await clock.advance(5_000)
     t.equal(socket.writes.at(-1)?.toString(), 'bye')

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import msgpack from 'msgpack-lite'
 import t from 'tap'
 import { defaultLimits } from '../../src/base/limits.js'
-import { decodeValue, encodeValue, frameValueLimits, stateValueLimits } from '../../src/wire/codec.js'
+import { decodeValue, encodePieces, encodeValue, frameValueLimits, stateValueLimits } from '../../src/wire/codec.js'
+import { bytesOf, PieceCutter } from '../../src/wire/pieces.js'
 import { copyPortable, ProcessRef, ReplyTo } from '../../src/wire/portable.js'
 import { describe, portable } from '../fixtures/wire-samples.js'
 
@@ -245,3 +246,41 @@ t.test('values beyond one slab: nested extensions keep their lengths, megabytes 
   const big = { value, blobs: [Buffer.alloc(3_000, 1), Buffer.alloc(1 << 20, 2)], text: 'ü'.repeat(200_000) }
   t.equal(describe(decodeValue(encodeValue(big, 'x', wide), wide)), describe(big))
 })
+
+t.test('in pieces the bytes are the same, and large Buffers are not copied', async (t) => {
+  const wide = stateValueLimits(defaultLimits)
+  const large = Buffer.alloc(100_000, 7)
+  const value = { large, few: Buffer.alloc(50, 1), map: new Map([['again', [large, 'x'.repeat(70_000)]]]) }
+  const whole = encodeValue(value, 'x', wide)
+  const pieces = encodePieces(value, 'x', wide)
+  t.ok(Buffer.concat(pieces).equals(whole))
+  t.equal(pieces.filter((piece) => piece.buffer === large.buffer).length, 2)
+  for (const size of [1, 7, 65_536, 1 << 30]) {
+    const cutter = new PieceCutter(pieces)
+    const cuts: Buffer[][] = []
+    for (let left = whole.length; left > 0; left -= size) cuts.push(cutter.cut(size))
+    t.ok(Buffer.concat(cuts.flat()).equals(whole), `cut to ${size}`)
+    t.ok(cuts.every((cut, index) => bytesOf(cut) === Math.min(size, whole.length - index * size)))
+    t.same(cutter.cut(size), [])
+  }
+  t.equal(describe(decodeValue(encodeValue('after', 'x', wide), wide)), '"after"')
+})
+
+t.test(
+  'large Buffers are views of the bytes only where that was allowed, and where they are most of them',
+  async (t) => {
+    const wide = stateValueLimits(defaultLimits)
+    const large = Buffer.alloc(5_000, 7)
+    const isView = (value: { large: Buffer; few: Buffer }, mayView: boolean): boolean => {
+      const bytes = encodeValue(value, 'x', wide)
+      const back = decodeValue(bytes, wide, mayView) as typeof value
+      t.equal(describe(back), describe(value))
+      t.not(back.few.buffer, bytes.buffer)
+      return back.large.buffer === bytes.buffer
+    }
+    const few = Buffer.alloc(4_000, 1)
+    t.ok(isView({ large, few }, true))
+    t.notOk(isView({ large, few }, false))
+    t.notOk(isView({ large, few, more: 'x'.repeat(5_000) } as never, true), 'it would keep the rest in memory')
+  },
+)
