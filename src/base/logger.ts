@@ -14,10 +14,11 @@ export const plainLogger = (logger: Logger): Logger => ({
 })
 
 const plainData = (data: object): object => {
-  const entries = Object.entries(data)
-  const unsafe = entries.some(([, value]) => typeof value === 'string' && oneLine(value) !== value)
+  const unsafe = Object.values(data).some((value) => typeof value === 'string' && oneLine(value) !== value)
   if (!unsafe) return data
-  return Object.fromEntries(entries.map(([key, value]) => [key, typeof value === 'string' ? oneLine(value) : value]))
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, typeof value === 'string' ? oneLine(value) : value]),
+  )
 }
 
 /** @throws ERR_OPTION */

@@ -393,6 +393,7 @@ export class Arrival {
     phase: Parameters<typeof moveEvent>[2]['phase'],
     more: { ms?: number; bytes?: number; cause?: string } = {},
   ): void {
+    if (!this.#context.events.heard('move')) return
     const ms = more.ms ?? this.#context.clock.now() - this.#startedAt
     moveEvent(this.#context, this, { phase, role: 'destination', peer: this.from.node, ...more, ms })
   }

@@ -90,7 +90,6 @@ export const moveEvent = (
     readonly cause?: string
   },
 ): void => {
-  if (!context.events.heard('move')) return
   context.events.emit('move', {
     name: key.name,
     attempt: `${key.attempt.epoch}.${key.attempt.counter}`,

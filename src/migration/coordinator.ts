@@ -92,7 +92,8 @@ export class Coordinator {
     const ready = async (): Promise<void> => {
       const timeoutMs = checkTimeout(options.timeoutMs ?? this.#context.limits.moveTimeoutMs)
       const plan = await planMove(this.#context, process, to)
-      await (plan && this.#turns.take(plan.destination))
+      const turn = plan === undefined ? undefined : this.#turns.take(plan.destination)
+      if (turn !== undefined) await turn
       if (plan !== undefined && process.accepting) return this.#depart(process, to, plan, timeoutMs, answer)
       if (plan !== undefined) this.#turns.done(plan.destination)
       if (!process.accepting) throw fail('ERR_STOPPED', { name, reason: 'it ended before it could move' })

@@ -381,6 +381,7 @@ export class Departure {
     phase: Parameters<typeof moveEvent>[2]['phase'],
     more: { ms?: number; bytes?: number; cause?: string } = {},
   ): void {
+    if (!this.#context.events.heard('move')) return
     const ms = more.ms ?? (this.#frozenAt === 0 ? 0 : this.#context.clock.now() - this.#frozenAt)
     moveEvent(this.#context, this, { phase, role: 'source', peer: this.destination.node, ...more, ms })
   }

@@ -26,7 +26,8 @@ export interface Plan {
  * @throws ERR_BAD_ARGUMENT ERR_UNREACHABLE ERR_KIND_UNKNOWN ERR_VERSION ERR_STATE_TOO_LARGE, and what a dial throws
  */
 export const planMove = async (context: MoveContext, process: Process, to: Destination): Promise<Plan | undefined> => {
-  const link = await findLink(context, to)
+  const parsed = parseDestination(to)
+  const link = parsed.type === 'member' ? memberLink(context, parsed.node) : await dial(context, parsed.address)
   if (link === undefined) return undefined
   const { peer } = link
   const { kind, version } = process.kind
@@ -48,20 +49,22 @@ export const planMove = async (context: MoveContext, process: Process, to: Desti
   }
 }
 
-const findLink = async (context: MoveContext, to: Destination): Promise<Link | undefined> => {
+/** @returns undefined for this node itself */
+const memberLink = (context: MoveContext, node: string): Link | undefined => {
+  if (node === context.self().identity.node) return undefined
+  const link = context.roads.member(node)
+  if (link !== undefined) return link
+  const known = context.peers.live().some((member) => member.node === node)
+  const reason = known ? 'there is no link to it now' : 'it is not a member of this cluster; see node.nodes()'
+  throw fail('ERR_UNREACHABLE', { what: `Node ${node}`, reason })
+}
+
+/** @returns undefined for this node itself */
+const dial = async (context: MoveContext, to: Address): Promise<Link | undefined> => {
   const { identity, address } = context.self()
-  const parsed = parseDestination(to)
-  if (parsed.type === 'member') {
-    if (parsed.node === identity.node) return undefined
-    const link = context.roads.member(parsed.node)
-    if (link !== undefined) return link
-    const known = context.peers.live().some((member) => member.node === parsed.node)
-    const reason = known ? 'there is no link to it now' : 'it is not a member of this cluster; see node.nodes()'
-    throw fail('ERR_UNREACHABLE', { what: `Node ${parsed.node}`, reason })
-  }
-  if (addressText(parsed.address) === addressText(address)) return undefined
+  if (addressText(to) === addressText(address)) return undefined
   try {
-    const link = await context.roads.connect(parsed.address)
+    const link = await context.roads.connect(to)
     return sameIdentity(link.peer, identity) ? undefined : link
   } catch (error) {
     // It dialed itself, by another of its names.
