@@ -47,10 +47,13 @@ export type SystemMessage =
       readonly frozen: (error?: unknown) => void
     }
 
+const NONE: readonly SystemMessage[] = []
+
 export class Mailbox {
   readonly #max: number
-  readonly #messages = new Denque<Envelope>()
-  readonly #system: SystemMessage[] = []
+  /** Made for the first message: of a million processes most wait for none. */
+  #messages: Denque<Envelope> | undefined
+  #system: readonly SystemMessage[] = NONE
   /** `continueWith`: runs before the next message. */
   next: { readonly arg: unknown } | undefined
 
@@ -59,46 +62,49 @@ export class Mailbox {
   }
 
   get length(): number {
-    return this.#messages.length
+    return this.#messages?.length ?? 0
   }
 
   get empty(): boolean {
-    return this.#messages.length === 0 && this.#system.length === 0 && this.next === undefined
+    return this.length === 0 && this.#system.length === 0 && this.next === undefined
   }
 
   /** @returns false when it is full; nothing was taken */
   put(envelope: Envelope): boolean {
-    if (this.#messages.length >= this.#max) return false
-    this.#messages.push(envelope)
+    if (this.length >= this.#max) return false
+    this.force(envelope)
     return true
   }
 
   /** Timers and monitors: bounded by their own number, and nobody could send them again. */
   force(envelope: Envelope): void {
+    this.#messages ??= new Denque()
     this.#messages.push(envelope)
   }
 
   system(message: SystemMessage): void {
-    this.#system.push(message)
+    this.#system = [...this.#system, message]
   }
 
   /** @returns whether it was still waiting */
   withdraw(message: SystemMessage): boolean {
-    const at = this.#system.indexOf(message)
-    if (at >= 0) this.#system.splice(at, 1)
-    return at >= 0
+    const waited = this.#system.includes(message)
+    if (waited) this.#system = this.#system.filter((other) => other !== message)
+    return waited
   }
 
   takeSystem(): SystemMessage | undefined {
-    return this.#system.shift()
+    const first = this.#system[0]
+    if (first !== undefined) this.#system = this.#system.length === 1 ? NONE : this.#system.slice(1)
+    return first
   }
 
   take(): Envelope | undefined {
-    return this.#messages.shift()
+    return this.#messages?.shift()
   }
 
   messages(): readonly Envelope[] {
-    return this.#messages.toArray()
+    return this.#messages?.toArray() ?? []
   }
 
   systemMessages(): readonly SystemMessage[] {
@@ -106,8 +112,8 @@ export class Mailbox {
   }
 
   clear(): void {
-    this.#messages.clear()
-    this.#system.length = 0
+    this.#messages = undefined
+    this.#system = NONE
     this.next = undefined
   }
 }
