@@ -70,6 +70,8 @@ export class Ledger {
   readonly #deps: LedgerDeps
   readonly #table = createTable()
   readonly #recovering = new Set<string>()
+  /** How often a name has come to be recovering. */
+  griefs = 0
   readonly #watchers = new Set<Watcher>()
   readonly #full = new Set<string>()
   /** What ran here and lives elsewhere -> since when, the oldest first. For `endedMs`. */
@@ -244,8 +246,13 @@ export class Ledger {
   markRecovering(name: string): void {
     const entry = this.get(name)
     if (entry?.status !== 'live' || this.isOwn(entry) || this.#recovering.has(name)) return
-    this.#recovering.add(name)
+    this.#grieve(name)
     this.#toldRecovering(entry)
+  }
+
+  #grieve(name: string): void {
+    this.#recovering.add(name)
+    this.griefs += 1
   }
 
   #toldRecovering(entry: Entry): void {
@@ -353,7 +360,7 @@ export class Ledger {
     const { name, node, epoch, line, status, reason } = entry
     const recovering = status === 'live' && !this.isOwn(entry) && (dead || peers.isDead(node, entry.incarnation))
     // Before anybody hears of the entry: a live owner would end the claims that must wait for the verdict.
-    if (recovering) this.#recovering.add(name)
+    if (recovering) this.#grieve(name)
     else this.#recovering.delete(name)
     if (status === 'ended') this.#armPurge()
     const mine = before?.status === 'live' && this.isOwn(before)

@@ -252,6 +252,7 @@ export class Registry implements Directory {
 
   #registered(from: Life, entries: readonly Entry[]): void {
     const cleared = this.#listings.named(from, entries)
+    const { griefs } = this.#ledger
     for (const entry of entries) {
       if (entry.status === 'ended' && entry.reason === RELEASED) {
         if (entry.node === from.node) this.#claiming.released(from, entry)
@@ -267,7 +268,8 @@ export class Registry implements Directory {
       }
     }
     for (const name of cleared) this.#claiming.changed(name)
-    this.#verdicts.look()
+    // It looks at all that is recovering, and the ends of 100,000 names come in 200 messages.
+    if (this.#ledger.griefs !== griefs) this.#verdicts.look()
   }
 
   #synced(from: Life, { entries, last }: MessageOf<'SYNC'>): void {

@@ -54,7 +54,11 @@ export class Verdicts {
     for (const entry of mine) {
       if (this.#open.has(entry.name) || this.#later.has(entry.name)) continue
       if (entry.via !== undefined) this.#adopt(entry)
-      else byLife.set(ownerKey(entry), [...(byLife.get(ownerKey(entry)) ?? []), entry])
+      else {
+        const ofLife = byLife.get(ownerKey(entry)) ?? []
+        ofLife.push(entry)
+        byLife.set(ownerKey(entry), ofLife)
+      }
     }
     for (const entries of byLife.values()) {
       for (let i = 0; i < entries.length; i += BATCH) this.#begin(entries.slice(i, i + BATCH))
