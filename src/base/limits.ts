@@ -53,7 +53,7 @@ export interface Limits {
   readonly castWaitMs: number
   /** A claim of a new name. */
   readonly claimMs: number
-  /** Inert copies that one peer may leave here. */
+  /** Inert copies that one peer may leave here; moves that are under way to one peer, the others wait and run on. */
   readonly preparedPerPeerMax: number
   /** Time for terminate() and detach(). */
   readonly shutdownMs: number

@@ -53,6 +53,48 @@ for (const where of WHERE) {
     await stage.world.close()
   })
 
+  t.test(
+    `${where}: G15: a batch larger than what may be under way goes all the same, and who waits runs on`,
+    async (t) => {
+      const stage = await Stage.open(where, { limits: { preparedPerPeerMax: 4 } })
+      const names = Array.from({ length: 30 }, (_, i) => `p${i}`)
+      const refs = await stage.run(
+        Promise.all(names.map((name) => stage.node('a').start(stage.rich, { name, args: [] }))),
+      )
+      await stage.world.advance(10)
+      const frozen = new Set<string>()
+      let most = 0
+      stage.node('a').on('move', ({ name, phase }) => {
+        if (phase === 'freeze') frozen.add(name)
+        if (phase === 'retire') frozen.delete(name)
+        most = Math.max(most, frozen.size)
+      })
+      const moves = Promise.all(refs.map((ref) => ref.sendMe(stage.b)))
+      t.ok((await stage.run(moves)).every(({ moved }) => moved))
+      t.equal(most, 4)
+      t.equal(stage.node('a').stats().departures, 0)
+      await stage.world.close()
+    },
+  )
+
+  t.test(`${where}: G6: who waits for its turn and is stopped meanwhile leaves it to the next`, async (t) => {
+    const stage = await Stage.open(where, { limits: { preparedPerPeerMax: 1 } })
+    const names = ['p0', 'p1', 'p2']
+    const refs = await stage.run(
+      Promise.all(names.map((name) => stage.node('a').start(stage.rich, { name, args: [] }))),
+    )
+    await stage.world.advance(10)
+    const codes = refs.map((ref) =>
+      ref.sendMe(stage.b).then(
+        () => 'ok',
+        ({ code }: { code: string }) => code,
+      ),
+    )
+    await stage.run((refs[1] as (typeof refs)[0]).stop())
+    t.same(await stage.run(Promise.all(codes)), ['ok', 'ERR_STOPPED', 'ok'])
+    await stage.world.close()
+  })
+
   t.test(`${where}: G3: what a moving process has sent arrives once and in order`, async (t) => {
     const stage = await Stage.open(where)
     await stage.link()
