@@ -301,7 +301,7 @@ export class Arrival {
     const process = this.process as Process
     const { channels, directory, self, replies, callBack } = this.#context
     try {
-      await process.attach()
+      if (!process.ready) await process.attach()
     } catch (error) {
       this.#cause = error as MobilityError
       return this.step({ type: 'attachFailed' })

@@ -124,9 +124,9 @@ export const askConsent = (
   const threw = (error: unknown): void =>
     decide(fail('ERR_CALLBACK', { callback: 'mayMove', name, reason: reasonOf(error) }))
   try {
-    const verdict = process.kind.spec.mayMove?.(self, to) ?? true
     const late = () => fail('ERR_TIMEOUT', { what: `mayMove of ${name}`, ms })
-    if (verdict instanceof Promise) within(process.host.clock, ms, verdict, late).then(answered, threw)
+    const verdict = within(process.host.clock, ms, process.kind.spec.mayMove?.(self, to) ?? true, late)
+    if (verdict instanceof Promise) verdict.then(answered, threw)
     else answered(verdict)
   } catch (error) {
     threw(error)

@@ -6,18 +6,25 @@ import { validate } from './schema.js'
 
 /**
  * upgrade (version by version), then alterHandover, then the schema on what will be the state.
+ * @returns the state at once, where it is as it was handed over
  * @throws ERR_VERSION ERR_CALLBACK
  */
-export const rehydrate = async (
+export const rehydrate = (
   kind: AnyKind,
   name: string,
   node: string,
   version: number,
   handed: unknown,
-): Promise<unknown> => {
+): unknown | Promise<unknown> => {
   if (version > kind.version || version < oldestReadable(kind)) {
     throw fail('ERR_VERSION', { node, kind: kind.kind, version, reads: `${oldestReadable(kind)} to ${kind.version}` })
   }
+  const { alterHandover, schema } = kind.spec
+  if (version === kind.version && alterHandover === undefined && schema === undefined) return handed
+  return remake(kind, name, version, handed)
+}
+
+const remake = async (kind: AnyKind, name: string, version: number, handed: unknown): Promise<unknown> => {
   let state = handed
   for (let from = version; from < kind.version; from += 1) {
     state = await guarded(`upgrade from version ${from}`, name, () => kind.spec.upgrade?.[from]?.(state as never))
