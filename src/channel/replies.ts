@@ -9,7 +9,7 @@ import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { Process } from '../process/host.js'
 import type { KeptReply } from '../process/image.js'
-import { type CallId, callKey, type Lane } from '../process/mailbox.js'
+import type { CallId, Lane } from '../process/mailbox.js'
 import { failure, type Outcome, outcomeToWire } from '../process/outcome.js'
 import { encodeValue, frameValueLimits } from '../wire/codec.js'
 import { bodyBytesMax } from '../wire/frame.js'
@@ -58,7 +58,7 @@ export class Replies {
     const until = dueAt === Number.POSITIVE_INFINITY ? clock.now() + limits.endedMs : dueAt + GRACE_MS
     const reply: KeptReply = { to, body: this.#encode(process, outcome), dueAt: until }
     this.#makeRoom(process, reply)
-    process.replies.set(callKey(to), reply)
+    process.replies.add(reply)
     if (this.#deps.post(process, reply)) this.#deps.posted(process, to)
     this.#arm(process)
   }
@@ -69,13 +69,11 @@ export class Replies {
     const bytesMax = KEPT_QUEUES * limits.writeQueueBytesMax
     let bytes = (this.#keptBytes.get(process) ?? 0) + body.length
     // Counted up, never down: when it is too much it is counted anew.
-    if (bytes > bytesMax)
-      bytes = [...process.replies.values()].reduce((sum, kept) => sum + kept.body.length, body.length)
+    if (bytes > bytesMax) bytes = [...process.replies].reduce((sum, kept) => sum + kept.body.length, body.length)
     let count = process.replies.size + 1
-    for (const [key, kept] of process.replies) {
+    for (const kept of process.replies.of(to.origin)) {
       if (count <= limits.mailboxMax && bytes <= bytesMax) break
-      if (kept.to.origin !== to.origin) continue
-      process.replies.delete(key)
+      process.replies.delete(kept.to)
       count -= 1
       bytes -= kept.body.length
       events.emit('limit', { limit: 'mailboxMax', name: process.name, value: count })
@@ -104,15 +102,15 @@ export class Replies {
   }
 
   acked(process: Process, origin: Origin, lane: Lane, seqs: readonly number[]): void {
-    for (const seq of seqs) process.replies.delete(callKey({ origin, lane, seq }))
+    for (const seq of seqs) process.replies.delete({ origin, lane, seq })
     if (process.replies.size === 0) this.forget(process)
   }
 
   /** Sends all that is kept, now: after a move, and when a link came up. */
   resend(process: Process): void {
     const now = this.#deps.clock.now()
-    for (const [key, reply] of process.replies) {
-      if (reply.dueAt <= now || this.#deps.isDead(reply.to.origin)) process.replies.delete(key)
+    for (const reply of process.replies) {
+      if (reply.dueAt <= now || this.#deps.isDead(reply.to.origin)) process.replies.delete(reply.to)
       else this.#deps.post(process, reply)
     }
     if (process.replies.size > 0) this.#arm(process)

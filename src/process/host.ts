@@ -8,7 +8,8 @@ import type { Limits } from '../base/limits.js'
 import type { Clock, Logger } from '../base/ports.js'
 import type { Destination } from './destination.js'
 import type { ExitReason, MoveOptions } from './directives.js'
-import type { Cursor, KeptReply, OpenCall } from './image.js'
+import type { Cursor, OpenCall } from './image.js'
+import type { KeptReplies } from './kept-replies.js'
 import type { AnyKind } from './kind.js'
 import type { CallId, Envelope, Mailbox, SystemMessage } from './mailbox.js'
 import type { Outcome } from './outcome.js'
@@ -63,7 +64,7 @@ export interface Process {
   readonly timers: Timers
   /** What the channels keep with the process, so that it moves: next seq by sender and lane, unacknowledged replies. */
   readonly cursors: LazyMap<string, Cursor>
-  readonly replies: LazyMap<string, KeptReply>
+  readonly replies: KeptReplies
   /** Calls that were taken and wait for `self.reply`, or for the end of a move or a stop. */
   readonly open: LazyMap<string, OpenCall>
   readonly watches: Watches

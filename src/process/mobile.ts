@@ -40,7 +40,7 @@ export const dehydrate = (process: Process, handed: unknown): ProcessImage => {
     watches: process.watches.all(),
     lastWatch: process.watches.lastId,
     cursors: process.cursors,
-    replies: [...process.replies.values()],
+    replies: [...process.replies],
     open: [...process.open.values()],
   }
 }
@@ -61,7 +61,7 @@ export const restore = (
   process.timers.restore(image.timers, image.lastTimer)
   process.watches.restore(image.watches, image.lastWatch)
   for (const [key, cursor] of image.cursors) process.cursors.set(key, cursor)
-  for (const reply of image.replies) process.replies.set(callKey(reply.to), reply)
+  for (const reply of image.replies) process.replies.add(reply)
   for (const call of image.open) process.open.set(callKey(call.to), call)
   return process
 }

@@ -33,7 +33,8 @@ import {
 import { type ExitReason, exitText, isCrash } from './directives.js'
 import { farewell } from './farewell.js'
 import type { Phase, Process, ProcessHost } from './host.js'
-import type { Cursor, KeptReply, OpenCall, Watch } from './image.js'
+import type { Cursor, OpenCall, Watch } from './image.js'
+import { KeptReplies } from './kept-replies.js'
 import type { AnyKind, Down } from './kind.js'
 import { type CallId, callKey, type Envelope, Mailbox, type SystemMessage } from './mailbox.js'
 import { failure, type Outcome, success } from './outcome.js'
@@ -65,7 +66,7 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
   readonly timers: Timers
   /** What the channels keep with the process, so that it moves: next seq by sender and lane, unacknowledged replies. */
   readonly cursors = new LazyMap<string, Cursor>()
-  readonly replies = new LazyMap<string, KeptReply>()
+  readonly replies = new KeptReplies()
   /** Calls that were taken and wait for `self.reply`, or for the end of a move or a stop. */
   readonly open = new LazyMap<string, OpenCall>()
   readonly watches: Watches
