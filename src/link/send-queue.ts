@@ -6,7 +6,7 @@
  *   bulk --> transfer 1: c c c ---'
  *            transfer 2: c c        one chunk at a time, round robin
  *
- * Urgent frames of one turn leave as one write. A chunk in the kernel's buffer cannot be overtaken, so few are put
+ * Urgent frames of one turn leave as one write, many as several. A chunk in the kernel's buffer cannot be overtaken, so few are put
  * there. The socket gets 64 KiB at most in one piece: what it reports as drained is then fine enough to tell a slow
  * peer from one that reads nothing.
  *
@@ -23,6 +23,8 @@ import { bytesOf } from '../wire/pieces.js'
 /** In the socket at once: some milliseconds on a fast network, and enough to keep it busy between two drains. */
 const SOCKET_BYTES = 128 * 1_024
 const PIECE_BYTES = 64 * 1_024
+/** So much does not wait for the end of the turn: the peer can read it while the rest is being made. */
+const EAGER_BYTES = 16 * 1_024
 
 interface Chunk {
   readonly frame: readonly Uint8Array[]
@@ -76,7 +78,8 @@ export class SendQueue {
       this.#urgent.push(frame.length <= PIECE_BYTES ? frame : frame.subarray(at, at + PIECE_BYTES))
     }
     this.#urgentBytes += frame.length
-    this.#schedule()
+    if (this.#urgentBytes >= EAGER_BYTES && this.#deps.socket.queuedBytes < SOCKET_BYTES) this.#pump()
+    else this.#schedule()
     this.#press()
   }
 
