@@ -3,7 +3,7 @@
  *
  *   nothing --asked--> waiting --settled, name free--> reserved for one --REGISTERED--> (in the table) --> the others
  *                        ^  |                            |                                       are told: taken
- *                        |  '-- name live --> taken      |-- given back, or its SYNC comes without the name --> next
+ *                        |  '-- name live --> taken      |-- given back, ended, or its SYNC comes without it --> next
  *                        '-- recovering, not settled     |-- claimant dead --> the table, as recovering
  *                                                        '-- own view changed --> forgotten (claims.ts says why)
  *
@@ -131,6 +131,9 @@ const whyNot = (state: Grant, view: GrantView): string => {
 const decide = (state: Grant, view: GrantView): GrantStep => {
   if (!view.isHome) return kept({ ...state, waiting: [] }, refuseAll(state.waiting, 'that node is not its home'))
   const { owner } = view
+  // It began and has ended within a turn, of which only the last word is told.
+  if (state.reserved !== undefined && isSpent(state.reserved, owner))
+    return decide({ ...state, reserved: undefined }, view)
   if (view.known === 'live' && owner !== undefined) {
     return { state: undefined, effects: state.waiting.map((to) => ({ type: 'taken', to, entry: owner })) }
   }
@@ -145,6 +148,9 @@ const decide = (state: Grant, view: GrantView): GrantStep => {
     effects: [...refused, { type: 'grant', to: first, epoch: reserved.epoch }],
   }
 }
+
+const isSpent = (reserved: Reserved, owner: Entry | undefined): boolean =>
+  owner?.status === 'ended' && sameLife(owner, reserved) && owner.epoch >= reserved.epoch
 
 const refuseAll = (waiting: readonly Asked[], reason: string): GrantEffect[] =>
   waiting.map((to) => ({ type: 'retry', to, reason }))

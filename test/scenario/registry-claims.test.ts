@@ -48,6 +48,24 @@ test('G2 scenario 8: of many racers without faults one wins and all others hear 
   }
 })
 
+test('G11: a name that is claimed and ended in one turn is free for the next', async (t) => {
+  const sim = new Sim('brief')
+  const nodes = await sim.cluster(3)
+  for (let i = 0; i < 20; i++) {
+    const { registry } = nodes[0]!
+    const brief = registry.claim(`brief ${i}`, 'k').then((entry) => {
+      registry.publish({ ...entry, status: 'ended', reason: 'normal' })
+    })
+    await sim.clock.runUntil(brief)
+  }
+  await sim.clock.advance(100)
+  t.same(
+    nodes.map(({ registry }) => registry.size().grants),
+    [0, 0, 0],
+  )
+  t.equal(await sim.clock.runUntil(nodes[1]!.claim('brief 0')), 'won')
+})
+
 test('G11 scenario 7: an own claim is visible to the next line, everywhere after a moment', async (t) => {
   const sim = new Sim('visible')
   const [a, b] = await sim.cluster(3)
