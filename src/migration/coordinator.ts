@@ -82,7 +82,8 @@ export class Coordinator {
       else this.#context.log.warn({ name, code: error.code }, `${name} stays: ${error.message}`)
     }
     if (this.#departures.has(name) || this.#planning.has(name)) return say(fail('ERR_MOVING', { name }))
-    if (this.#context.stopping()) return say(fail('ERR_NODE_STOPPED', { node: this.#context.self().identity.node }))
+    const stopped = this.#stopped()
+    if (stopped !== undefined) return say(stopped)
     this.#planning.add(name)
     const unplanned = (error: unknown): void => {
       this.#planning.delete(name)
@@ -94,8 +95,11 @@ export class Coordinator {
       const plan = await planMove(this.#context, process, to)
       const turn = plan === undefined ? undefined : this.#turns.take(plan.destination)
       if (turn !== undefined) await turn
-      if (plan !== undefined && process.accepting) return this.#depart(process, to, plan, timeoutMs, answer)
+      const stopped = this.#stopped()
+      if (plan !== undefined && process.accepting && stopped === undefined)
+        return this.#depart(process, to, plan, timeoutMs, answer)
       if (plan !== undefined) this.#turns.done(plan.destination)
+      if (stopped !== undefined) throw stopped
       if (!process.accepting) throw fail('ERR_STOPPED', { name, reason: 'it ended before it could move' })
       this.#planning.delete(name)
       const stayed: MoveResult = { epoch: process.epoch, pauseMs: 0, stateBytes: 0, moved: false }
@@ -106,6 +110,11 @@ export class Coordinator {
     const start = (): void => void ready().catch(unplanned)
     if (arrival === undefined) start()
     else arrival.whenSettled(start)
+  }
+
+  #stopped(): MobilityError | undefined {
+    const { stopping, self } = this.#context
+    return stopping() ? fail('ERR_NODE_STOPPED', { node: self().identity.node }) : undefined
   }
 
   #depart(

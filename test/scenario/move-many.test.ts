@@ -95,6 +95,33 @@ for (const where of WHERE) {
     await stage.world.close()
   })
 
+  t.test(`${where}: G6: a node that stops in the middle of a batch begins no more of it`, async (t) => {
+    const stage = await Stage.open(where, { limits: { preparedPerPeerMax: 2 } })
+    await stage.link()
+    const names = Array.from({ length: 10 }, (_, i) => `p${i}`)
+    const refs = await stage.run(
+      Promise.all(names.map((name) => stage.node('a').start(stage.rich, { name, args: [] }))),
+    )
+    await stage.world.advance(10)
+    const codes = refs.map((ref) =>
+      ref.sendMe(stage.b).then(
+        () => 'ok',
+        ({ code }: { code: string }) => code,
+      ),
+    )
+    let begun = 0
+    stage.node('a').on('move', ({ phase }) => {
+      if (phase === 'freeze') begun += 1
+    })
+    await stage.world.advance(1)
+    const before = begun
+    const stopped = stage.node('a').stop()
+    t.equal((await stage.run(Promise.all(codes))).filter((code) => code === 'ERR_NODE_STOPPED').length, 10 - before)
+    await stage.run(stopped)
+    t.equal(begun, before)
+    await stage.world.close()
+  })
+
   t.test(`${where}: G3: what a moving process has sent arrives once and in order`, async (t) => {
     const stage = await Stage.open(where)
     await stage.link()
