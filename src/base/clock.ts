@@ -7,9 +7,10 @@
  *        '-- after(ms), soon()
  */
 import { performance } from 'node:perf_hooks'
+import process from 'node:process'
 import { setImmediate } from 'node:timers'
 import { invariant } from './invariant.js'
-import { guarded } from './later.js'
+import { batched } from './later.js'
 import type { Clock, Timer } from './ports.js'
 import { RealTimers } from './real-timers.js'
 import { type TimerEntry, TimerHeap } from './timer-heap.js'
@@ -29,20 +30,15 @@ const unarmed: Timer = { cancel() {} }
 /** The machine's clock. Timers never fire early; they keep Node alive until they fired or were cancelled. */
 export const realClock = (): Clock => {
   const timers = new RealTimers()
-  let waiting: (() => void)[] = []
-  const flush = (): void => {
-    const batch = waiting
-    waiting = []
-    for (const callback of batch) guarded(callback)
-  }
+  const soon = batched((run) => setImmediate(run))
+  // Node runs its ticks before the promises of a callback, and those that are set in a promise after them.
+  const soonest = batched((run) => queueMicrotask(() => process.nextTick(run)))
   return {
     now: () => performance.now(),
     wall: () => Date.now(),
     after: (ms, callback) => timers.after(wait(ms), callback),
-    soon(callback) {
-      if (waiting.length === 0) setImmediate(flush)
-      waiting.push(callback)
-    },
+    soon,
+    soonest,
   }
 }
 
@@ -145,6 +141,11 @@ export class VirtualClock implements Clock {
       await Promise.allSettled(this.#holds)
       await turn()
     }
+  }
+
+  /** All that ran before has settled when an event of its own runs. */
+  soonest(callback: () => void): void {
+    this.soon(callback)
   }
 
   /** Events that are still to come, cancelled ones and those that a paused node holds excepted. */
@@ -288,6 +289,10 @@ export class NodeClock implements Clock {
 
   soon(callback: () => void): void {
     if (!this.dead) this.#clock.soon(() => this.enter(callback))
+  }
+
+  soonest(callback: () => void): void {
+    this.soon(callback)
   }
 
   /** Runs `callback` in the node: now, or in its turn after `resume`, or never when the node is dead. */

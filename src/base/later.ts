@@ -11,19 +11,22 @@ export const guarded = (callback: () => void): void => {
   }
 }
 
-let waiting: (() => void)[] = []
-
-const flush = (): void => {
-  const batch = waiting
-  waiting = []
-  for (const callback of batch) guarded(callback)
+/** Callbacks that come before the batch runs run in it, in the order in which they came. */
+export const batched = (schedule: (run: () => void) => void): ((callback: () => void) => void) => {
+  let waiting: (() => void)[] = []
+  const run = (): void => {
+    const batch = waiting
+    waiting = []
+    for (const callback of batch) guarded(callback)
+  }
+  return (callback) => {
+    if (waiting.length === 0) schedule(run)
+    waiting.push(callback)
+  }
 }
 
 /**
- * Runs `callback` when what runs now has ended, before any timer or I/O; callbacks run in the order in which they came.
- * A microtask at a fraction of the price of Node's: those that are asked for in one callback share one.
+ * Runs `callback` when what runs now has ended, before any timer or I/O. A microtask at a fraction of the price of
+ * Node's: those that are asked for in one callback share one.
  */
-export const later = (callback: () => void): void => {
-  if (waiting.length === 0) queueMicrotask(flush)
-  waiting.push(callback)
-}
+export const later = batched((run) => queueMicrotask(run))

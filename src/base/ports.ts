@@ -17,6 +17,11 @@ export interface Clock {
   after(ms: number, callback: () => void): Timer
   /** Runs `callback` at the end of this turn of the event loop, after what is already waiting. */
   soon(callback: () => void): void
+  /**
+   * Runs `callback` when what runs now and the promises that follow from it have run: before `soon`, which waits for
+   * all other sockets and timers of the turn as well.
+   */
+  soonest(callback: () => void): void
 }
 
 export interface Random {

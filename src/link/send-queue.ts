@@ -6,9 +6,10 @@
  *   bulk --> transfer 1: c c c ---'
  *            transfer 2: c c        one chunk at a time, round robin
  *
- * Urgent frames of one turn leave as one write, many as several. A chunk in the kernel's buffer cannot be overtaken, so few are put
- * there. The socket gets 64 KiB at most in one piece: what it reports as drained is then fine enough to tell a slow
- * peer from one that reads nothing.
+ * Urgent frames leave when what made them has run: the first of a turn at once, all others together at its end, and
+ * much of them as several writes. A chunk in the kernel's buffer cannot be overtaken, so few are put there. The socket
+ * gets 64 KiB at most in one piece: what it reports as drained is then fine enough to tell a slow peer from one that
+ * reads nothing.
  *
  * Urgent frames are never dropped or refused here: who sends must hold back (windows, `queuedBytes`). Above
  * writeQueueBytesMax nothing more is read from the peer, for its requests would only add to what it does not read.
@@ -52,6 +53,8 @@ export class SendQueue {
   readonly #bulk = new Map<number, Denque<Chunk>>()
   #bulkBytes = 0
   #scheduled = false
+  /** In this turn. */
+  #wrote = false
   #paused = false
   #closed = false
   #handed = 0
@@ -130,9 +133,16 @@ export class SendQueue {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#deps.clock.soon(() => {
+    const { clock } = this.#deps
+    const pump = (): void => {
       this.#scheduled = false
       if (!this.#closed) this.#pump()
+    }
+    if (this.#wrote) return clock.soon(pump)
+    this.#wrote = true
+    clock.soonest(pump)
+    clock.soon(() => {
+      this.#wrote = false
     })
   }
 

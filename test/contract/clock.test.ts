@@ -94,6 +94,23 @@ const contract = (t: Test, make: () => Subject): void => {
     t.same(order, [1, 2, 3, 4])
   })
 
+  t.test('soonest runs after the promises of what asked for it, and before what soon is asked for then', async (t) => {
+    const { clock, run } = make()
+    const order: string[] = []
+    await run(
+      new Promise<void>((resolve) => {
+        clock.soon(() => {
+          clock.soonest(() => order.push('soonest'))
+          clock.soon(() => resolve(void order.push('soon')))
+          void Promise.resolve()
+            .then(() => order.push('promise'))
+            .then(() => order.push('and the next'))
+        })
+      }),
+    )
+    t.same(order, ['promise', 'and the next', 'soonest', 'soon'])
+  })
+
   t.test('a timer beyond 31 bits of milliseconds waits', async (t) => {
     const { clock, run } = make()
     const far = [2 ** 31, 2 ** 40, Number.POSITIVE_INFINITY].map((ms) => clock.after(ms, () => t.fail(`${ms} fired`)))
