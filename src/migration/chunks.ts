@@ -1,17 +1,57 @@
 /**
  * The bytes of a snapshot on a link: cut, credited, put together again.
  *
- *   S  CHUNK 0 .. CHUNK n-1, CHUNK_END(crc)      at most bulkInFlightBytes that D has not credited
- *   D  CREDIT(received)                          each half of that, and each heartbeatMs: on a slow line S sees that
+ *   S  CHUNK 0 .. CHUNK n-1, CHUNK_END(crc)      so many ahead as the line takes without a queue of its own, at most
+ *                                                bulkInFlightBytes: what lies in the kernel, no call can overtake
+ *   D  CREDIT(received)                          each 64 KiB, and each heartbeatMs: on a slow line S sees that
  *                                                something moves, and does not give up
  */
 import { fail } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
+import type { Clock } from '../base/ports.js'
 import type { Link } from '../link/link.js'
 import type { Sendable } from '../wire/frame.js'
 import type { MessageOf } from '../wire/messages.js'
 import { bytesOf, PieceCutter } from '../wire/pieces.js'
 import { checksum, type SnapshotBytes } from './snapshot.js'
+
+/** Always in flight, if bulkInFlightBytes allows: it keeps a fast network busy, and is through in less than 1 ms. */
+const WINDOW_BYTES_MIN = 192 * 1_024
+/** A way there and back that takes longer needs more in flight. */
+const LONG_WAY_MS = 2
+
+/** How many bytes are in flight: on a long way more and more, while that makes none of them wait. */
+class Window {
+  readonly #max: number
+  readonly #clock: Clock
+  bytes: number
+  #bestMs = Number.POSITIVE_INFINITY
+  /** A byte on its way, and when it left. */
+  #mark = 0
+  #markedAt = 0
+
+  constructor(max: number, clock: Clock) {
+    this.#max = max
+    this.#clock = clock
+    this.bytes = Math.min(max, WINDOW_BYTES_MIN)
+  }
+
+  sent(bytes: number): void {
+    if (this.#mark > 0) return
+    this.#mark = bytes
+    this.#markedAt = this.#clock.now()
+  }
+
+  credited(bytes: number): void {
+    if (this.#mark === 0 || bytes < this.#mark) return
+    const ms = this.#clock.now() - this.#markedAt
+    this.#mark = 0
+    this.#bestMs = Math.min(this.#bestMs, ms)
+    const best = this.#bestMs
+    const factor = best > LONG_WAY_MS && ms < 1.5 * best ? 2 : ms > 3 * best ? 0.5 : 1
+    this.bytes = Math.min(this.#max, Math.max(WINDOW_BYTES_MIN, this.bytes * factor))
+  }
+}
 
 /** Sends one snapshot. It is let go with the object. */
 export class Outgoing {
@@ -19,7 +59,7 @@ export class Outgoing {
   readonly #transfer: number
   readonly #pieces: PieceCutter
   readonly #total: number
-  readonly #limits: Limits
+  readonly #window: Window
   /** What both nodes take in one piece. */
   readonly #chunkBytes: number
   #sent = 0
@@ -29,12 +69,12 @@ export class Outgoing {
   #ended = false
   #stopped = false
 
-  constructor(link: Link, transfer: number, { bytes, pieces }: SnapshotBytes, limits: Limits) {
+  constructor(link: Link, transfer: number, { bytes, pieces }: SnapshotBytes, limits: Limits, clock: Clock) {
     this.#link = link
     this.#transfer = transfer
     this.#pieces = new PieceCutter(pieces)
     this.#total = bytes
-    this.#limits = limits
+    this.#window = new Window(limits.bulkInFlightBytes, clock)
     this.#chunkBytes = Math.max(1, Math.min(limits.chunkBytes, link.bodyBytesMax))
   }
 
@@ -46,6 +86,7 @@ export class Outgoing {
   credit(received: number): boolean {
     if (received <= this.#credited || received > this.#sent) return false
     this.#credited = received
+    this.#window.credited(received)
     this.#pump()
     return true
   }
@@ -55,13 +96,13 @@ export class Outgoing {
   }
 
   #pump(): void {
-    const { bulkInFlightBytes } = this.#limits
-    while (!this.#stopped && this.#sent < this.#total && this.#sent - this.#credited < bulkInFlightBytes) {
+    while (!this.#stopped && this.#sent < this.#total && this.#sent - this.#credited < this.#window.bytes) {
       const bytes = this.#pieces.cut(this.#chunkBytes)
       for (const piece of bytes) this.#crc = checksum(piece, this.#crc)
       this.#send({ type: 'CHUNK', transfer: this.#transfer, index: this.#index, bytes })
       this.#index += 1
       this.#sent += bytesOf(bytes)
+      this.#window.sent(this.#sent)
     }
     if (this.#stopped || this.#ended || this.#sent < this.#total) return
     this.#ended = true
@@ -76,12 +117,15 @@ export class Outgoing {
   }
 }
 
+/** Credit comes often, so that few bytes in flight are enough. */
+const CREDIT_BYTES = 64 * 1_024
 /**
  * Room that a snapshot gets with its first chunk, if it says that it is as large: address space, which takes no memory
- * before bytes stand there. What is larger gets more when that is full, so that a mere announcement costs nothing.
+ * before bytes stand there. Who has sent as much gets the rest too, so that a mere announcement costs next to nothing.
  */
 const FIRST_BYTES_MAX = 16 * 1_024 * 1_024
-const GROWTH = 4
+/** What came before is moved there bit by bit: all at once would hold up everybody for 10 ms. */
+const MOVED_BYTES = 256 * 1_024
 
 const empty = Buffer.alloc(0)
 
@@ -92,6 +136,9 @@ export class Incoming {
   readonly #creditMs: number
   #creditedAt: number | undefined
   #whole = empty
+  /** The first room, when it was not enough, and how much of it is moved. */
+  #first = empty
+  #moved = 0
   #chunks = 0
   #received = 0
   #credited = 0
@@ -99,7 +146,7 @@ export class Incoming {
 
   constructor(totalBytes: number, limits: Limits) {
     this.#total = totalBytes
-    this.#creditEvery = Math.max(1, limits.bulkInFlightBytes >> 1)
+    this.#creditEvery = Math.max(1, Math.min(CREDIT_BYTES, limits.bulkInFlightBytes >> 1))
     this.#creditMs = Math.min(limits.heartbeatMs, limits.moveTimeoutMs / 4)
   }
 
@@ -123,14 +170,18 @@ export class Incoming {
 
   /** Copies them to where they belong. */
   #keep(bytes: Buffer): void {
-    const needed = this.#received + bytes.length
-    if (needed > this.#whole.length) {
-      const room = Math.min(this.#total, Math.max(FIRST_BYTES_MAX, GROWTH * needed))
-      const larger = Buffer.allocUnsafeSlow(room)
-      this.#whole.copy(larger, 0, 0, this.#received)
-      this.#whole = larger
+    if (this.#received + bytes.length > this.#whole.length) {
+      this.#first = this.#whole.subarray(0, this.#received)
+      this.#whole = Buffer.allocUnsafeSlow(this.#received === 0 ? Math.min(this.#total, FIRST_BYTES_MAX) : this.#total)
     }
     bytes.copy(this.#whole, this.#received)
+    this.#move(MOVED_BYTES)
+  }
+
+  #move(bytes: number): void {
+    if (this.#first.length === 0) return
+    this.#moved += this.#first.copy(this.#whole, this.#moved, this.#moved, this.#moved + bytes)
+    if (this.#moved === this.#first.length) this.#first = empty
   }
 
   /** @returns the whole. @throws ERR_SNAPSHOT */
@@ -139,6 +190,7 @@ export class Incoming {
       throw fail('ERR_SNAPSHOT', { name, reason: `${this.#received} of ${this.#total} bytes came` })
     }
     if (crc !== this.#crc) throw fail('ERR_SNAPSHOT', { name, reason: 'the checksum is wrong' })
+    this.#move(this.#total)
     const whole = this.#whole
     this.#whole = empty
     return whole

@@ -315,7 +315,8 @@ export class Departure {
     this.#context.directory.flush()
     this.#stateBytes = packed.bytes
     link.send(prepareOf(this, transfer, packed.bytes))
-    this.#outgoing = new Outgoing(link, transfer, packed, this.#context.limits)
+    const { limits, clock } = this.#context
+    this.#outgoing = new Outgoing(link, transfer, packed, limits, clock)
     this.#event('prepare', { bytes: packed.bytes })
     this.#outgoing.start()
   }
