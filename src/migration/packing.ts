@@ -35,7 +35,7 @@ export const pack = async (context: MoveContext, process: Process, options: Pack
     const answers = answer === undefined ? [] : [answer]
     const sends = channels.unacked(process)
     const snapshot = { image: dehydrate(process, handed), answers, sends }
-    const packed = encodeSnapshot(name, snapshot, clock.now(), limits)
+    const packed = await encodeSnapshot(name, snapshot, clock, limits)
     const { bytes } = packed
     if (bytes > bytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes, limit: bytesMax })
     return { packed, sends }

@@ -8,11 +8,13 @@
 import { crc32 } from 'node:zlib'
 import { fail, isMobilityError, reasonOf } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
+import type { Clock } from '../base/ports.js'
 import type { ProcessImage } from '../process/image.js'
 import { callIdToWire, imageFromWire, imageToWire, readCallId } from '../process/image.js'
 import type { CallId } from '../process/mailbox.js'
-import { decodeValue, encodePieces, stateValueLimits } from '../wire/codec.js'
+import { stateValueLimits } from '../wire/codec.js'
 import { bytesOf } from '../wire/pieces.js'
+import { decodeInSlices, encodeInSlices } from '../wire/slices.js'
 
 export interface Snapshot {
   readonly image: ProcessImage
@@ -27,9 +29,14 @@ export interface SnapshotBytes {
 }
 
 /** @throws ERR_NOT_PORTABLE (with the path of the field) ERR_STATE_TOO_LARGE */
-export const encodeSnapshot = (name: string, snapshot: Snapshot, now: number, limits: Limits): SnapshotBytes => {
-  const wire = [imageToWire(snapshot.image, now), snapshot.answers.map(callIdToWire), snapshot.sends]
-  const pieces = encode(wire, limits)
+export const encodeSnapshot = async (
+  name: string,
+  snapshot: Snapshot,
+  clock: Clock,
+  limits: Limits,
+): Promise<SnapshotBytes> => {
+  const wire = [imageToWire(snapshot.image, clock.now()), snapshot.answers.map(callIdToWire), snapshot.sends]
+  const pieces = await encode(wire, limits, clock)
   const bytes = bytesOf(pieces)
   if (bytes > limits.stateBytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes, limit: limits.stateBytesMax })
   return { pieces, bytes }
@@ -38,9 +45,9 @@ export const encodeSnapshot = (name: string, snapshot: Snapshot, now: number, li
 /** What a path in the image means to whoever wrote the kind. */
 const PLACES = ['state', 'args', 'mailbox', 'continueWith', 'timers'] as const
 
-const encode = (wire: unknown, limits: Limits): Buffer[] => {
+const encode = async (wire: unknown, limits: Limits, clock: Clock): Promise<Buffer[]> => {
   try {
-    return encodePieces(wire, 'process', stateValueLimits(limits))
+    return await encodeInSlices(wire, 'process', stateValueLimits(limits), clock)
   } catch (error) {
     const { path } = isMobilityError(error) ? error.fields : {}
     if (!isMobilityError(error) || typeof path !== 'string') throw error
@@ -50,11 +57,11 @@ const encode = (wire: unknown, limits: Limits): Buffer[] => {
 }
 
 /** Nobody else uses the bytes from now on. @throws ERR_SNAPSHOT */
-export const decodeSnapshot = (name: string, bytes: Buffer, now: number, limits: Limits): Snapshot => {
+export const decodeSnapshot = async (name: string, bytes: Buffer, clock: Clock, limits: Limits): Promise<Snapshot> => {
   const wrong = (reason: string) => fail('ERR_SNAPSHOT', { name, reason })
   let wire: unknown
   try {
-    wire = decodeValue(bytes, stateValueLimits(limits), true)
+    wire = await decodeInSlices(bytes, stateValueLimits(limits), clock)
   } catch (error) {
     throw wrong(reasonOf(error))
   }
@@ -63,7 +70,7 @@ export const decodeSnapshot = (name: string, bytes: Buffer, now: number, limits:
   if (!Array.isArray(answers) || !Array.isArray(sends)) throw wrong('parts are not lists')
   const names = sends.filter((target): target is string => typeof target === 'string')
   return {
-    image: imageFromWire(name, image, now),
+    image: imageFromWire(name, image, clock.now()),
     answers: answers.map((answer) => readCallId(name, answer)),
     sends: names,
   }
@@ -71,11 +78,14 @@ export const decodeSnapshot = (name: string, bytes: Buffer, now: number, limits:
 
 export const checksum = (bytes: Buffer, before = 0): number => crc32(bytes, before)
 
+/** So many values are looked at in a fraction of a millisecond. */
+const LOOKED_AT_MAX = 10_000
+
 /** How much a value takes at least, in bytes, given up above `limit`: a look before the freeze, not a measure. */
 export const roughBytes = (value: unknown, limit: number): number => {
   let bytes = 0
   const pending: unknown[] = [value]
-  while (pending.length > 0 && bytes <= limit) {
+  for (let left = LOOKED_AT_MAX; left > 0 && pending.length > 0 && bytes <= limit; left--) {
     const next = pending.pop()
     bytes += 1
     if (typeof next === 'string') bytes += next.length

@@ -15,7 +15,7 @@ export const unpack = async (
   bytes: Buffer,
 ): Promise<{ snapshot: Snapshot; state: unknown }> => {
   const { clock, limits, self } = context
-  const snapshot = decodeSnapshot(name, bytes, clock.now(), limits)
+  const snapshot = await decodeSnapshot(name, bytes, clock, limits)
   const ms = limits.moveTimeoutMs
   const late = () => fail('ERR_TIMEOUT', { what: `Restoring ${name}`, ms })
   const work = rehydrate(kind, name, self().identity.node, version, snapshot.image.handed)

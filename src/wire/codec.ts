@@ -19,7 +19,7 @@ import { writeValue } from './writer.js'
 
 export { frameValueLimits, stateValueLimits } from './trail.js'
 
-const { newReader, newWriter } = openCodec({ encode: writeValue, decode: readValue })
+export const { newReader, newWriter } = openCodec({ encode: writeValue, decode: readValue })
 
 // Taken while in use and put back after: one that threw holds stale bytes and is never put back.
 let idleWriter: Writer | undefined
@@ -58,50 +58,38 @@ export const written = (write: (writer: Writer) => void): Buffer => withWriter(w
 /** The same as it lies in memory: large Buffers stand in the list themselves, and are not copied. */
 export const writtenPieces = (write: (writer: Writer) => void): Buffer[] => withWriter(write, inPieces)
 
-const valueWriter = (value: unknown, root: string, limits: ValueLimits) => (writer: Writer) => {
-  writer.trail.begin(root, limits)
-  try {
-    writer.write(value)
-  } catch (error) {
-    if (isMobilityError(error)) throw error
-    throw fail('ERR_NOT_PORTABLE', { path: root, why: reasonOf(error) }, { cause: error })
-  }
-}
-
 /**
  * A value as bytes.
  *
  * @param root  what the value is, for errors: `state`, `args`
  * @throws ERR_NOT_PORTABLE  with the path of what cannot travel, or of what is over a limit
  */
-export const encodeValue = (value: unknown, root: string, limits: ValueLimits): Buffer =>
-  written(valueWriter(value, root, limits))
-
-/**
- * The same in pieces. Large Buffers of the value are among them: who changes one before its bytes are sent changes
- * what is sent.
- */
-export const encodePieces = (value: unknown, root: string, limits: ValueLimits): Buffer[] =>
-  writtenPieces(valueWriter(value, root, limits))
+export const encodeValue = (value: unknown, root: string, limits: ValueLimits): Buffer => {
+  try {
+    return written((writer) => {
+      writer.trail.begin(root, limits)
+      writer.write(value)
+    })
+  } catch (error) {
+    if (isMobilityError(error)) throw error
+    throw fail('ERR_NOT_PORTABLE', { path: root, why: reasonOf(error) }, { cause: error })
+  }
+}
 
 const bufferOf = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /**
  * The value that `encodeValue` wrote. Takes bytes from anybody.
- *
- * @param mayView  large Buffers may be views of the bytes, which nobody else will use. They are when they make up most
- *   of them: a few would keep all the rest in memory.
  * @throws ERR_DECODE
  */
-export const decodeValue = (bytes: Uint8Array, limits: ValueLimits, mayView = false): unknown => {
+export const decodeValue = (bytes: Uint8Array, limits: ValueLimits): unknown => {
   const input = bufferOf(bytes)
-  const largeBytes = scan(input, limits, true)
+  scan(input, limits, true)
   const reader = idleReader ?? newReader()
   idleReader = undefined
   reader.buffer = input
   reader.offset = 0
-  reader.views = mayView && 2 * largeBytes >= input.length
   try {
     return reader.fetch()
   } catch (error) {

@@ -6,9 +6,10 @@
  * As strict as a scan by the guard: bounds, UTF-8, number of values, nesting; unknown fields at the end are scanned.
  */
 import { wrong } from './checks.js'
-import { isUtf8At, skipValues } from './guard.js'
+import { skipValues } from './guard.js'
 import { takeBytes } from './reader.js'
 import type { ValueLimits } from './trail.js'
+import { isUtf8At } from './utf8.js'
 import { WORD_BYTES_MAX, wordAt } from './words.js'
 
 const double = new Float64Array(1)

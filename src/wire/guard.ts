@@ -9,10 +9,10 @@
  * together far more, abort the process in msgpack-lite, which makes the arrays first.
  * Not seen here: duplicate keys, which cost nothing to see while the object is built.
  */
-import { isUtf8 } from 'node:buffer'
 import { fail } from '../base/errors.js'
 import { BIGINT_BYTES_MAX, ERROR_CLASSES, EXT, TYPED_ARRAYS } from './shapes.js'
 import { DEPTH_MAX, type ValueLimits } from './trail.js'
+import { isUtf8At } from './utf8.js'
 
 const refuse = (reason: string): never => {
   throw fail('ERR_DECODE', { reason })
@@ -76,26 +76,6 @@ const open = (kind: number, count: number, stop: number): void => {
   waiting[depth] = count
   holds[depth] = kind
   stops[depth] = stop
-}
-
-/** Strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. */
-export const isUtf8At = (bytes: Buffer, start: number, stop: number): boolean => {
-  if (stop - start > 256) return isUtf8(bytes.subarray(start, stop))
-  for (let i = start; i < stop; ) {
-    const first = bytes[i++] as number
-    if (first < 0x80) continue
-    const more = first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : -1
-    if (more < 0 || i + more > stop) return false
-    const second = bytes[i] as number
-    const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80
-    const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf
-    if (second < low || second > high) return false
-    for (let k = 1; k < more; k++) {
-      if (((bytes[i + k] as number) & 0xc0) !== 0x80) return false
-    }
-    i += more
-  }
-  return true
 }
 
 const string = (length: number, isKey: boolean): void => {
@@ -283,21 +263,43 @@ const item = (): void => {
   else sized(type)
 }
 
-/** Goes over the `waiting[0]` values that stand at `at`. */
-const walk = (): void => {
-  depth = 0
-  holds[0] = LIST
-  stops[0] = ANYWHERE
-  if (elementsLeft < 0) refuse('they hold too many values')
-  for (;;) {
+/** Goes over the `waiting[0]` values that stand at `at`, about `items` of them. @returns whether that were all */
+const walk = (items: number): boolean => {
+  for (let left = items; left > 0; left--) {
     while (waiting[depth] === 0) {
-      if (depth === 0) return
+      if (depth === 0) return true
       const stop = stops[depth] as number
       if (stop !== ANYWHERE && stop !== at) refuse('an extension has another length than its content')
       depth -= 1
     }
     item()
   }
+  return false
+}
+
+const begin = (bytes: Buffer, limits: ValueLimits): void => {
+  input = bytes
+  depth = 0
+  holds[0] = LIST
+  stops[0] = ANYWHERE
+  keyBytesMax = limits.keyBytesMax
+  if (elementsLeft < 0) refuse('they hold too many values')
+}
+
+const beginScan = (bytes: Buffer, limits: ValueLimits, allowExtensions: boolean): void => {
+  at = 0
+  pending = 1
+  waiting[0] = 1
+  elementsLeft = limits.elementsMax - 1
+  nestingMax = Math.min(limits.nestingMax, DEPTH_MAX)
+  extensions = allowExtensions
+  largeBytes = 0
+  begin(bytes, limits)
+}
+
+const endScan = (): number => {
+  if (at !== input.length) refuse('there are more after the value')
+  return largeBytes
 }
 
 /**
@@ -308,18 +310,49 @@ const walk = (): void => {
  * @throws ERR_DECODE
  */
 export const scan = (bytes: Buffer, limits: ValueLimits, allowExtensions: boolean): number => {
-  input = bytes
-  at = 0
-  pending = 1
-  waiting[0] = 1
-  elementsLeft = limits.elementsMax - 1
-  nestingMax = Math.min(limits.nestingMax, DEPTH_MAX)
-  keyBytesMax = limits.keyBytesMax
-  extensions = allowExtensions
+  beginScan(bytes, limits, allowExtensions)
+  walk(Number.POSITIVE_INFINITY)
+  return endScan()
+}
+
+/** The same bit by bit, with other scans in between. Extensions are allowed. */
+export class Scanning {
+  readonly #input: Buffer
+  readonly #limits: ValueLimits
+  /** at, pending, elementsLeft, largeBytes; then waiting, holds and stops of each level. */
+  #state: number[] | undefined
   largeBytes = 0
-  walk()
-  if (at !== bytes.length) refuse('there are more after the value')
-  return largeBytes
+
+  constructor(bytes: Buffer, limits: ValueLimits) {
+    this.#input = bytes
+    this.#limits = limits
+  }
+
+  /** Looks at about so many values. @returns false when it has looked at all. @throws ERR_DECODE */
+  go(values: number): boolean {
+    beginScan(this.#input, this.#limits, true)
+    if (this.#state !== undefined) this.#restore(this.#state)
+    const done = walk(values)
+    if (done) this.largeBytes = endScan()
+    else this.#state = this.#save()
+    return !done
+  }
+
+  #save(): number[] {
+    const state = [at, pending, elementsLeft, largeBytes]
+    for (let i = 0; i <= depth; i++) state.push(waiting[i] as number, holds[i] as number, stops[i] as number)
+    return state
+  }
+
+  #restore(state: readonly number[]): void {
+    ;[at = 0, pending = 0, elementsLeft = 0, largeBytes = 0] = state
+    depth = (state.length - 4) / 3 - 1
+    for (let i = 0; i <= depth; i++) {
+      waiting[i] = state[4 + 3 * i] as number
+      holds[i] = state[5 + 3 * i] as number
+      stops[i] = state[6 + 3 * i] as number
+    }
+  }
 }
 
 /** How much of its limits a frame has left. */
@@ -335,15 +368,14 @@ interface Left {
  * @throws ERR_DECODE
  */
 export const skipValues = (bytes: Buffer, count: number, limits: ValueLimits, left: Left): Left => {
-  input = bytes
   at = left.at
   pending = count
   waiting[0] = count
   elementsLeft = left.elements
   nestingMax = Math.min(left.nesting, DEPTH_MAX)
-  keyBytesMax = limits.keyBytesMax
   extensions = false
+  begin(bytes, limits)
   if (count > bytes.length - at) early()
-  walk()
+  walk(Number.POSITIVE_INFINITY)
   return { at, elements: elementsLeft, nesting: left.nesting }
 }

@@ -36,7 +36,7 @@ const readText = (reader: Reader, length: number): string => {
   return word ?? reader.buffer.toString('utf8', start, start + length)
 }
 
-const readKey = (reader: Reader): string => {
+export const readKey = (reader: Reader): string => {
   const type = number(reader, 1)
   const length =
     type < 0xc0 ? type & 31 : type === 0xd9 ? number(reader, 1) : type === 0xda ? number(reader, 2) : number(reader, 4)
@@ -51,9 +51,18 @@ const readObject = (reader: Reader, count: number): unknown => {
     const key = readKey(reader)
     out[key] = readValue(reader)
   }
-  // The guard knows that all are strings and none is __proto__: each made a property, unless it was there.
-  return count < 2 || Object.keys(out).length === count ? out : refuse('a key stands there twice')
+  return checkObject(out, count)
 }
+
+/** The guard knows that all keys are strings and none is __proto__: each made a property, unless it was there. */
+export const checkObject = (out: object, keys: number): object =>
+  keys < 2 || Object.keys(out).length === keys ? out : refuse('a key stands there twice')
+
+export const checkMap = <T>(out: Map<T, unknown>, pairs: number): Map<T, unknown> =>
+  out.size === pairs ? out : refuse('a key of a Map stands there twice')
+
+export const checkSet = <T>(out: Set<T>, members: number): Set<T> =>
+  out.size === members ? out : refuse('a member of a Set stands there twice')
 
 const readArray = (reader: Reader, count: number): unknown[] => {
   // A list that grows takes room for 17.
@@ -99,10 +108,10 @@ export const takeBytes = (input: Buffer, start: number, length: number, views: b
 const readBytes = (reader: Reader, length: number): Buffer =>
   takeBytes(reader.buffer, take(reader, length), length, reader.views)
 
-/** The array header in front of an extension's content. */
-const readCount = (reader: Reader): number => {
+/** The header of an array or a map. */
+export const readCount = (reader: Reader): number => {
   const type = number(reader, 1)
-  return type < 0xa0 ? type & 15 : number(reader, type === 0xdc ? 2 : 4)
+  return type < 0xa0 ? type & 15 : number(reader, type === 0xdc || type === 0xde ? 2 : 4)
 }
 
 const readMap = (reader: Reader): Map<unknown, unknown> => {
@@ -112,14 +121,14 @@ const readMap = (reader: Reader): Map<unknown, unknown> => {
     const key = readValue(reader)
     out.set(key, readValue(reader))
   }
-  return out.size === pairs ? out : refuse('a key of a Map stands there twice')
+  return checkMap(out, pairs)
 }
 
 const readSet = (reader: Reader): Set<unknown> => {
   const count = readCount(reader)
   const out = new Set<unknown>()
   for (let i = 0; i < count; i++) out.add(readValue(reader))
-  return out.size === count ? out : refuse('a member of a Set stands there twice')
+  return checkSet(out, count)
 }
 
 const readError = (reader: Reader): Error => {

@@ -135,25 +135,39 @@ export const writeWord = (writer: Writer, value: string): boolean => {
   return true
 }
 
-const writePlain = (writer: Writer, value: object): void => {
-  const { trail } = writer
-  const keys = plainKeys(trail, value)
-  trail.enter(value, 2 * keys.length)
+// The beginnings of containers: whoever opens one writes its elements, and leaves the trail.
+
+/** @returns its keys */
+export const openPlain = (writer: Writer, value: object): string[] => {
+  const keys = plainKeys(writer.trail, value)
+  writer.trail.enter(value, 2 * keys.length)
   writeHeader(writer, 0x80, 0xde, keys.length)
-  for (const key of keys) {
-    trail.at(key)
-    trail.checkKey(key)
-    writeText(writer, key)
-    writeValue(writer, ownData(trail, value, key))
-  }
-  trail.leave()
+  return keys
+}
+
+/** @returns the value that comes next */
+export const writeKey = (writer: Writer, holder: object, key: string): unknown => {
+  const { trail } = writer
+  trail.at(key)
+  trail.checkKey(key)
+  writeText(writer, key)
+  return ownData(trail, holder, key)
+}
+
+export const openArray = (writer: Writer, value: readonly unknown[]): void => {
+  writer.trail.enter(value, value.length)
+  writeHeader(writer, 0x90, 0xdc, value.length)
+}
+
+const writePlain = (writer: Writer, value: object): void => {
+  for (const key of openPlain(writer, value)) writeValue(writer, writeKey(writer, value, key))
+  writer.trail.leave()
 }
 
 const writeArray = (writer: Writer, value: readonly unknown[]): void => {
   const { trail } = writer
   const { length } = value
-  trail.enter(value, length)
-  writeHeader(writer, 0x90, 0xdc, length)
+  openArray(writer, value)
   for (let i = 0; i < length; i++) {
     trail.at(i)
     writeValue(writer, elementOf(trail, value, i))
@@ -177,45 +191,60 @@ const writeExt = (writer: Writer, type: number, bytes: Buffer): void => {
 const positionOf = (writer: Writer): number => writer.flushed + writer.offset - writer.start
 
 /** An extension that holds an array. Its length is filled in at the end: chunks are views, so that reaches them. */
-const writeNested = (writer: Writer, type: number, count: number, content: () => void): void => {
+const openNested = (writer: Writer, type: number, count: number): (() => void) => {
   const at = writer.reserve(6)
   const slab = writer.buffer
   slab[at] = 0xc9
   slab[at + 5] = type
   const start = positionOf(writer)
   writeHeader(writer, 0x90, 0xdc, count)
+  return () => slab.writeUInt32BE(positionOf(writer) - start, at + 1)
+}
+
+const writeNested = (writer: Writer, type: number, count: number, content: () => void): void => {
+  const close = openNested(writer, type, count)
   content()
-  slab.writeUInt32BE(positionOf(writer) - start, at + 1)
+  close()
+}
+
+/** @returns what closes it again */
+export const openMap = (writer: Writer, value: ReadonlyMap<unknown, unknown>): (() => void) => {
+  checkNoExtras(writer.trail, value)
+  writer.trail.enter(value, 2 * value.size)
+  return openNested(writer, EXT.MAP, 2 * value.size)
+}
+
+/** @returns what closes it again */
+export const openSet = (writer: Writer, value: ReadonlySet<unknown>): (() => void) => {
+  checkNoExtras(writer.trail, value)
+  writer.trail.enter(value, value.size)
+  return openNested(writer, EXT.SET, value.size)
 }
 
 const writeMap = (writer: Writer, value: ReadonlyMap<unknown, unknown>): void => {
   const { trail } = writer
-  checkNoExtras(trail, value)
-  trail.enter(value, 2 * value.size)
-  writeNested(writer, EXT.MAP, 2 * value.size, () => {
-    let index = 0
-    for (const [key, entry] of value) {
-      trail.at(index++)
-      if (isTextKey(key)) trail.checkKeySize(key)
-      writeValue(writer, key)
-      trail.at(index++)
-      writeValue(writer, entry)
-    }
-  })
+  const close = openMap(writer, value)
+  let index = 0
+  for (const [key, entry] of value) {
+    trail.at(index++)
+    if (isTextKey(key)) trail.checkKeySize(key)
+    writeValue(writer, key)
+    trail.at(index++)
+    writeValue(writer, entry)
+  }
+  close()
   trail.leave()
 }
 
 const writeSet = (writer: Writer, value: ReadonlySet<unknown>): void => {
   const { trail } = writer
-  checkNoExtras(trail, value)
-  trail.enter(value, value.size)
-  writeNested(writer, EXT.SET, value.size, () => {
-    let index = 0
-    for (const member of value) {
-      trail.at(index++)
-      writeValue(writer, member)
-    }
-  })
+  const close = openSet(writer, value)
+  let index = 0
+  for (const member of value) {
+    trail.at(index++)
+    writeValue(writer, member)
+  }
+  close()
   trail.leave()
 }
 

@@ -2,10 +2,13 @@
 import fc from 'fast-check'
 import msgpack from 'msgpack-lite'
 import t from 'tap'
+import { realClock } from '../../src/base/clock.js'
 import { defaultLimits } from '../../src/base/limits.js'
-import { decodeValue, encodePieces, encodeValue, frameValueLimits, stateValueLimits } from '../../src/wire/codec.js'
+import type { Clock } from '../../src/base/ports.js'
+import { decodeValue, encodeValue, frameValueLimits, stateValueLimits } from '../../src/wire/codec.js'
 import { bytesOf, PieceCutter } from '../../src/wire/pieces.js'
 import { copyPortable, ProcessRef, ReplyTo } from '../../src/wire/portable.js'
+import { decodeInSlices, encodeInSlices } from '../../src/wire/slices.js'
 import { describe, portable } from '../fixtures/wire-samples.js'
 
 const limits = frameValueLimits(defaultLimits)
@@ -247,13 +250,86 @@ t.test('values beyond one slab: nested extensions keep their lengths, megabytes 
   t.equal(describe(decodeValue(encodeValue(big, 'x', wide), wide)), describe(big))
 })
 
-t.test('in pieces the bytes are the same, and large Buffers are not copied', async (t) => {
+/** A clock on which each look takes a slice. */
+const hasty = (): Clock & { turns: number } => {
+  const clock = realClock()
+  let now = 0
+  return {
+    turns: 0,
+    wall: clock.wall,
+    after: clock.after,
+    now: () => (now += 1),
+    soon(callback) {
+      this.turns += 1
+      clock.soon(callback)
+    },
+  }
+}
+
+t.test('in slices values give the same bytes, and the bytes the same values', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(portable, fc.integer({ min: 0, max: 3 }), async (value, copies) => {
+      const held = [value, ...Array.from({ length: copies }, () => [value]), new Map([[value, value]])]
+      const bytes = encodeValue(held, 'state', limits)
+      const pieces = await encodeInSlices(held, 'state', limits, hasty())
+      const back = await decodeInSlices(Buffer.concat(pieces), limits, hasty())
+      return Buffer.concat(pieces).equals(bytes) && describe(back) === describe(held)
+    }),
+    { numRuns: 200 },
+  )
+  const clock = hasty()
+  const many = Array.from({ length: 2_000 }, (_, id) => ({ id, tags: new Set([id, 'x']), at: new Map([[id, [id]]]) }))
+  const pieces = await encodeInSlices(many, 'state', stateValueLimits(defaultLimits), clock)
+  t.ok(clock.turns > 50, `${clock.turns} slices`)
+  // Several at a time, and whole ones in between.
+  const all = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const back = await decodeInSlices(Buffer.concat(pieces), stateValueLimits(defaultLimits), clock)
+      t.strictSame(roundTrip({ while: 'they go on' }), { while: 'they go on' })
+      return describe(back) === describe(many)
+    }),
+  )
+  t.same(all, [true, true, true])
+})
+
+t.test('in slices the same is refused with the same path, and what changes meanwhile', async (t) => {
+  for (const [what, value, path, why] of refused) {
+    const expected = { code: 'ERR_NOT_PORTABLE', fields: { path, why } }
+    await t.rejects(encodeInSlices(value, 'state', limits, hasty()), expected, what)
+  }
+  const rest = Array.from({ length: 9_000 }, (_, i) => [i])
+  for (const value of [new Map<unknown, unknown>([['a', rest]]), new Set<unknown>([rest])]) {
+    const encoded = encodeInSlices({ value }, 'state', limits, hasty())
+    if (value instanceof Map) value.set('b', 1)
+    else value.add(1)
+    await t.rejects(encoded, { code: 'ERR_NOT_PORTABLE', fields: { path: /^state.value/, why: /changed/ } })
+  }
+  const hostile = [
+    'dd00ffffff',
+    '82a16101a16102',
+    'c70604 94a16101a16102',
+    '9301d40100',
+    '81a9'.concat('5f5f70726f746f5f5f01'),
+  ]
+  for (const hex of hostile) {
+    const bytes = Buffer.from(hex.replaceAll(' ', ''), 'hex')
+    const outcome = await decodeInSlices(bytes, limits, hasty()).catch((error: unknown) => String(error))
+    let same: unknown
+    try {
+      same = decodeValue(bytes, limits)
+    } catch (error) {
+      same = String(error)
+    }
+    t.equal(describe(outcome), describe(same), hex)
+  }
+})
+
+t.test('a snapshot is not copied together: large Buffers stand in the list of pieces', async (t) => {
   const wide = stateValueLimits(defaultLimits)
   const large = Buffer.alloc(100_000, 7)
   const value = { large, few: Buffer.alloc(50, 1), map: new Map([['again', [large, 'x'.repeat(70_000)]]]) }
   const whole = encodeValue(value, 'x', wide)
-  const pieces = encodePieces(value, 'x', wide)
-  t.ok(Buffer.concat(pieces).equals(whole))
+  const pieces = await encodeInSlices(value, 'x', wide, realClock())
   t.equal(pieces.filter((piece) => piece.buffer === large.buffer).length, 2)
   for (const size of [1, 7, 65_536, 1 << 30]) {
     const cutter = new PieceCutter(pieces)
@@ -263,24 +339,19 @@ t.test('in pieces the bytes are the same, and large Buffers are not copied', asy
     t.ok(cuts.every((cut, index) => bytesOf(cut) === Math.min(size, whole.length - index * size)))
     t.same(cutter.cut(size), [])
   }
-  t.equal(describe(decodeValue(encodeValue('after', 'x', wide), wide)), '"after"')
 })
 
-t.test(
-  'large Buffers are views of the bytes only where that was allowed, and where they are most of them',
-  async (t) => {
-    const wide = stateValueLimits(defaultLimits)
-    const large = Buffer.alloc(5_000, 7)
-    const isView = (value: { large: Buffer; few: Buffer }, mayView: boolean): boolean => {
-      const bytes = encodeValue(value, 'x', wide)
-      const back = decodeValue(bytes, wide, mayView) as typeof value
-      t.equal(describe(back), describe(value))
-      t.not(back.few.buffer, bytes.buffer)
-      return back.large.buffer === bytes.buffer
-    }
-    const few = Buffer.alloc(4_000, 1)
-    t.ok(isView({ large, few }, true))
-    t.notOk(isView({ large, few }, false))
-    t.notOk(isView({ large, few, more: 'x'.repeat(5_000) } as never, true), 'it would keep the rest in memory')
-  },
-)
+t.test('large Buffers are views of a snapshot where they are most of it', async (t) => {
+  const wide = stateValueLimits(defaultLimits)
+  const large = Buffer.alloc(5_000, 7)
+  const few = Buffer.alloc(4_000, 1)
+  const isView = async (value: { large: Buffer; few: Buffer; more?: string }): Promise<boolean> => {
+    const bytes = encodeValue(value, 'x', wide)
+    const back = (await decodeInSlices(bytes, wide, realClock())) as typeof value
+    t.equal(describe(back), describe(value))
+    t.not(back.few.buffer, bytes.buffer)
+    return back.large.buffer === bytes.buffer
+  }
+  t.ok(await isView({ large, few }))
+  t.notOk(await isView({ large, few, more: 'x'.repeat(5_000) }), 'it would keep the rest in memory')
+})
