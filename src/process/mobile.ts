@@ -2,7 +2,7 @@
 import { fail, reasonOf } from '../base/errors.js'
 import { invariant } from '../base/invariant.js'
 import { stateValueLimits } from '../wire/codec.js'
-import { copyPortable } from '../wire/portable.js'
+import { copyInSlices } from '../wire/slices.js'
 import type { Process, ProcessHost } from './host.js'
 import type { ProcessImage } from './image.js'
 import { callKey } from './mailbox.js'
@@ -15,7 +15,8 @@ import { type ProcessStart, ServerProcess } from './server.js'
 export const handover = async (process: Process): Promise<unknown> => {
   const { prepareHandover } = process.kind.spec
   if (prepareHandover === undefined) return process.state
-  const own = copyPortable(process.state, 'state', stateValueLimits(process.host.limits)).copy
+  const { limits, clock } = process.host
+  const own = await copyInSlices(process.state, 'state', stateValueLimits(limits), clock)
   try {
     return await prepareHandover(own)
   } catch (error) {

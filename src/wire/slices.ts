@@ -77,3 +77,7 @@ export const decodeInSlices = async (bytes: Buffer, limits: ValueLimits, clock: 
     throw fail('ERR_DECODE', { reason: reasonOf(error) }, { cause: error })
   }
 }
+
+/** As `copyPortable`, which holds up everybody when a value is large. @throws ERR_NOT_PORTABLE */
+export const copyInSlices = async (value: unknown, root: string, limits: ValueLimits, clock: Clock): Promise<unknown> =>
+  decodeInSlices(Buffer.concat(await encodeInSlices(value, root, limits, clock)), limits, clock)

@@ -53,28 +53,22 @@ export const writeNumber = (writer: Writer, value: number): void => {
 }
 
 export const writeText = (writer: Writer, value: string): void => {
-  const { length } = value
-  if (length >= SHORT) {
-    writeAnyText(writer, value)
-    return
-  }
-  const at = writer.reserve(length + 1)
-  const { buffer } = writer
-  buffer[at] = 0xa0 | length
-  for (let i = 0; i < length; i++) {
-    const code = value.charCodeAt(i)
-    if (code > 127) {
-      writer.offset = at
-      writeAnyText(writer, value)
-      return
-    }
-    buffer[at + 1 + i] = code
-  }
+  if (!writeWord(writer, value)) writeAnyText(writer, value)
 }
 
 const writeAnyText = (writer: Writer, value: string): void => {
   checkText(writer.trail, value)
-  writeOriginal(writer, value)
+  // msgpack-lite would make room for three times as much, and keep it as long as the bytes are on their way.
+  const bytes = Buffer.byteLength(value)
+  const header = bytes < SHORT ? 1 : bytes <= 0xff ? 2 : bytes <= 0xffff ? 3 : 5
+  const at = writer.reserve(header + bytes)
+  const { buffer } = writer
+  if (header === 1) buffer[at] = 0xa0 | bytes
+  else {
+    buffer[at] = header === 5 ? 0xdb : 0xd7 + header
+    buffer.writeUIntBE(bytes, at + 1, header - 1)
+  }
+  buffer.write(value, at + header, bytes, 'utf8')
 }
 
 /** The header of an array (`few` 0x90, `many` 0xdc) or a map (0x80, 0xde). */
