@@ -11,53 +11,85 @@ const ROW = 64
 
 /** A container that is being filled. */
 interface Open {
-  readonly type: 'list' | 'object' | 'map' | 'set'
   /** Values that are still to come; those of an object without its keys. */
   left: number
   put(value: unknown): void
   whole(): unknown
 }
 
-const list = (count: number): Open => {
-  const out: unknown[] = []
-  return { type: 'list', left: count, put: (value) => void out.push(value), whole: () => out }
-}
+class List implements Open {
+  readonly #out: unknown[] = []
 
-const object = (reader: Reader, count: number): Open => {
-  const out: Record<string, unknown> = {}
-  let key = ''
-  const open: Open = {
-    type: 'object',
-    left: count,
-    put: (value) => {
-      out[key] = value
-      if (open.left > 0) key = readKey(reader)
-    },
-    whole: () => checkObject(out, count),
+  constructor(public left: number) {}
+
+  put(value: unknown): void {
+    this.#out.push(value)
   }
-  if (count > 0) key = readKey(reader)
-  return open
-}
 
-const map = (count: number): Open => {
-  const out = new Map<unknown, unknown>()
-  let key: unknown
-  let isKey = true
-  return {
-    type: 'map',
-    left: count,
-    put: (value) => {
-      if (isKey) key = value
-      else out.set(key, value)
-      isKey = !isKey
-    },
-    whole: () => checkMap(out, count / 2),
+  whole(): unknown {
+    return this.#out
   }
 }
 
-const set = (count: number): Open => {
-  const out = new Set<unknown>()
-  return { type: 'set', left: count, put: (value) => void out.add(value), whole: () => checkSet(out, count) }
+class Plain implements Open {
+  readonly #reader: Reader
+  readonly #count: number
+  readonly #out: Record<string, unknown> = {}
+  #key = ''
+
+  constructor(
+    reader: Reader,
+    public left: number,
+  ) {
+    this.#reader = reader
+    this.#count = left
+    if (left > 0) this.#key = readKey(reader)
+  }
+
+  put(value: unknown): void {
+    this.#out[this.#key] = value
+    if (this.left > 0) this.#key = readKey(this.#reader)
+  }
+
+  whole(): unknown {
+    return checkObject(this.#out, this.#count)
+  }
+}
+
+class Pairs implements Open {
+  readonly #count: number
+  readonly #out = new Map<unknown, unknown>()
+  #key: unknown
+
+  constructor(public left: number) {
+    this.#count = left
+  }
+
+  put(value: unknown): void {
+    if (this.left % 2 === 1) this.#key = value
+    else this.#out.set(this.#key, value)
+  }
+
+  whole(): unknown {
+    return checkMap(this.#out, this.#count / 2)
+  }
+}
+
+class Members implements Open {
+  readonly #count: number
+  readonly #out = new Set<unknown>()
+
+  constructor(public left: number) {
+    this.#count = left
+  }
+
+  put(value: unknown): void {
+    this.#out.add(value)
+  }
+
+  whole(): unknown {
+    return checkSet(this.#out, this.#count)
+  }
 }
 
 export class Reading {
@@ -109,14 +141,14 @@ export class Reading {
     const reader = this.#reader
     const { buffer, offset } = reader
     const type = buffer[offset] as number
-    if ((type >= 0x90 && type < 0xa0) || type === 0xdc || type === 0xdd) return list(readCount(reader))
-    if ((type >= 0x80 && type < 0x90) || type === 0xde || type === 0xdf) return object(reader, readCount(reader))
+    if ((type >= 0x90 && type < 0xa0) || type === 0xdc || type === 0xdd) return new List(readCount(reader))
+    if ((type >= 0x80 && type < 0x90) || type === 0xde || type === 0xdf) return new Plain(reader, readCount(reader))
     if (type < 0xc7 || type > 0xd8 || (type > 0xc9 && type < 0xd4)) return undefined
     const header = type >= 0xd4 ? 2 : type === 0xc7 ? 3 : type === 0xc8 ? 4 : 6
     const ext = buffer[offset + header - 1]
     if (ext !== EXT.MAP && ext !== EXT.SET) return undefined
     reader.offset = offset + header
     const count = readCount(reader)
-    return ext === EXT.MAP ? map(count) : set(count)
+    return ext === EXT.MAP ? new Pairs(count) : new Members(count)
   }
 }
