@@ -258,6 +258,7 @@ const hasty = (): Clock & { turns: number } => {
     turns: 0,
     wall: clock.wall,
     after: clock.after,
+    soonest: clock.soonest,
     now: () => (now += 1),
     soon(callback) {
       this.turns += 1
