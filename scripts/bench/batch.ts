@@ -1,14 +1,13 @@
 /** Many processes at once, as a program with many would do it: started together, moved together, stopped together. */
 import { isMobilityError, type MobilityNode, type Ref } from 'proc-mobility'
 import { subject } from './pair.js'
-import { small } from './states.js'
 
 type Subject = Ref<typeof subject>
 
 /** Of 100 B each. */
 export const startMany = (node: MobilityNode, count: number, label: string): Promise<Subject[]> =>
   Promise.all(
-    Array.from({ length: count }, (_, id) => node.start(subject, { name: `${label}:${id}`, args: [small(id)] })),
+    Array.from({ length: count }, (_, id) => node.start(subject, { name: `${label}:${id}`, args: ['small', id] })),
   )
 
 /** At most `inFlight` at a time. @returns those that were refused, because that is too many for the other node */

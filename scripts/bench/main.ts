@@ -25,7 +25,8 @@ const { values, positionals } = parseArgs({
 const pace = values.glance ? GLANCE : values.quick ? QUICK : FULL
 const about = machine()
 console.log(headLine(about))
-console.log(`${pace.rounds} rounds of ${pace.sampleMs} ms in turns with the baseline, after one to warm up; medians\n`)
+const { rounds, sampleMs, warmUps } = pace
+console.log(`${rounds} rounds of ${sampleMs} ms in turns with the baseline, after ${warmUps} to warm up; medians\n`)
 const answers: Answered[] = []
 for (const question of chosen(positionals)) {
   progress(`${question} ...`)

@@ -1,6 +1,6 @@
 /**
  * How everything here is measured: ours and the baselines in turns, so that both meet the same weather on the machine;
- * one round to warm up, which does not count; beside the time, what it cost both programs, and how long it held up the
+ * some rounds to warm up, which do not count; beside the time, what it cost both programs, and how long it held up the
  * event loop of this one.
  *
  *   warm-up: ours, raw | round 1: ours, raw | round 2: ours, raw | ...
@@ -11,14 +11,16 @@ export interface Pace {
   readonly rounds: number
   /** Time of one sample. */
   readonly sampleMs: number
+  /** Rounds before those that count: code is compiled after some thousand calls, and ours is more code. */
+  readonly warmUps: number
   /** Smaller sizes, where a size is what costs the time; the rows say so. */
   readonly quick: boolean
 }
 
-export const FULL: Pace = { rounds: 7, sampleMs: 300, quick: false }
-export const QUICK: Pace = { rounds: 3, sampleMs: 100, quick: true }
+export const FULL: Pace = { rounds: 7, sampleMs: 300, warmUps: 3, quick: false }
+export const QUICK: Pace = { rounds: 3, sampleMs: 100, warmUps: 2, quick: true }
 /** Only to see that it runs. */
-export const GLANCE: Pace = { rounds: 1, sampleMs: 10, quick: true }
+export const GLANCE: Pace = { rounds: 1, sampleMs: 10, warmUps: 1, quick: true }
 
 /** What one sample gave: one value for all of it, or one for each operation. */
 interface Sampled {
@@ -85,7 +87,7 @@ export const inTurns = async <const T extends readonly Sample[]>(
     heldMs: 0,
   }))
   const watch = new LoopWatch()
-  for (let round = 0; round <= pace.rounds; round += 1) {
+  for (let round = -pace.warmUps; round < pace.rounds; round += 1) {
     for (const [index, sample] of samples.entries()) {
       const [server, client] = [await serverCpu(), ownCpuUs()]
       watch.start()
@@ -93,7 +95,7 @@ export const inTurns = async <const T extends readonly Sample[]>(
       const heldMs = watch.stop()
       const [clientUs, serverUs] = [ownCpuUs() - client, (await serverCpu()) - server]
       const side = taken[index]
-      if (round === 0 || side === undefined) continue
+      if (round < 0 || side === undefined) continue
       side.rounds.push([...values])
       side.clientUs.push(clientUs / operations)
       side.serverUs.push(serverUs / operations)

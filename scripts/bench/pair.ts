@@ -7,11 +7,12 @@ import { createNode, genServer, type Limits, type Logger, type MobilityNode } fr
 import type { ServerCpu } from './measure.js'
 import { EchoClient, echoServer, FLUSHES, type Flush } from './raw/echo.js'
 import { TransferClient, transferServer } from './raw/transfer.js'
+import { stateOf } from './states.js'
 
 /** The process that is called, cast to and moved. Its state is whatever a question gives it. */
 export const subject = genServer('bench.subject', {
   version: 1,
-  init: (data: unknown) => ({ data, casts: 0 }),
+  init: (...order: unknown[]) => ({ data: order[0] === undefined ? undefined : stateOf(order as never), casts: 0 }),
   calls: {
     plusOne: (_self, value: number) => value + 1,
     casts: (self) => self.state.casts,

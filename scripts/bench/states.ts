@@ -18,17 +18,17 @@ const item = (id: number) => ({
 const ITEM_BYTES = 70
 
 /** Objects in lists in objects. */
-export const nested = (bytes: number): unknown =>
+const nested = (bytes: number): unknown =>
   Array.from({ length: Math.max(1, Math.round(bytes / ITEM_BYTES)) }, (_, id) => item(id))
 
-export const buffers = (bytes: number): Buffer[] => {
+const buffers = (bytes: number): Buffer[] => {
   const pieces: Buffer[] = []
   for (let left = bytes; left > 0; left -= PIECE_BYTES) pieces.push(randomBytes(Math.min(left, PIECE_BYTES)))
   return pieces
 }
 
 /** What a small process has: about 100 bytes in six fields. */
-export const small = (id: number): unknown => ({
+const small = (id: number): unknown => ({
   id,
   owner: `user ${id}`,
   title: 'a cart with three things',
@@ -36,3 +36,11 @@ export const small = (id: number): unknown => ({
   items: [id, id + 1, id + 2],
   note: 'x'.repeat(32),
 })
+
+const SHAPES = { small, buffers, nested } as const
+
+/** What to make, and of which size: bytes, or for `small` the number of the process. */
+export type StateOrder = readonly [shape: keyof typeof SHAPES, size: number]
+
+/** A process makes its state by itself: its arguments travel too, and should cost nothing. */
+export const stateOf = ([shape, size]: StateOrder): unknown => SHAPES[shape](size)

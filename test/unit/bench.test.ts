@@ -62,7 +62,7 @@ test('rounds in turns: the first warms up, and CPU is counted by operation', asy
     cpuUs += 100
     return { values: [order.length], operations }
   }
-  const pace = { rounds: 2, sampleMs: 1, quick: true }
+  const pace = { rounds: 2, sampleMs: 1, warmUps: 1, quick: true }
   const [ours, raw] = await inTurns(pace, async () => cpuUs, [sample('ours', 10), sample('raw', 100)])
   t.same(order, ['ours', 'raw', 'ours', 'raw', 'ours', 'raw'])
   t.same(ours.rounds, [[3], [5]])
@@ -186,7 +186,7 @@ test('the page: figures go between their comments, and nothing else changes', as
   )
   const machine = { node: 'v20', cores: 2, cpu: 'some', load: 0, date: 'today' }
   const answer = { question: 'q', seconds: 1, rssMiB: 1, rows: [row('many.start', [110])], note: 'skipped: x' }
-  const text = resultsText({ machine, pace: { rounds: 1, sampleMs: 1, quick: false }, answers: [answer] })
+  const text = resultsText({ machine, pace: { rounds: 1, sampleMs: 1, warmUps: 1, quick: false }, answers: [answer] })
   t.match(text, 'Goals met: 1 of 1.')
   t.match(text, 'q: skipped: x.')
   t.match(text, '| many.start | **110** ms | 110 .. 110 |  |  |  | <= 300 ms | yes |  |')

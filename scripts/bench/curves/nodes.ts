@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Curve } from '../curve.js'
 import { median } from '../measure.js'
 import { nodeNamed, REMOTE, Served, subject } from '../pair.js'
-import { small } from '../states.js'
 
 const JOINS = 5
 const TIMES = 200
@@ -50,9 +49,9 @@ export const nodes: Curve = {
     }
     const join = median(joins)
     while (node.nodes().length !== x - 1) await sleep(1)
-    const ref = await node.start(subject, { name: 'bench:moving', args: [small(1)] })
+    const ref = await node.start(subject, { name: 'bench:moving', args: ['small', 1] })
     const start = await msOf(TIMES, (round) =>
-      node.start(subject, { name: `bench:started:${round}`, args: [small(round)] }),
+      node.start(subject, { name: `bench:started:${round}`, args: ['small', round] }),
     )
     const call = await msOf(TIMES, () => node.ref(subject, REMOTE).call.plusOne(1))
     const move = await msOf(MOVES, (round) => ref.sendMe(round % 2 === 0 ? 'b' : 'a'))

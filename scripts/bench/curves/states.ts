@@ -2,15 +2,15 @@
 import type { Curve } from '../curve.js'
 import { median, msHeld } from '../measure.js'
 import { openPair, type Pair, subject } from '../pair.js'
-import { buffers, nested } from '../states.js'
+import type { StateOrder } from '../states.js'
 
 const MOVES = 7
 const WARM = 100
 /** A hundred million bytes of small objects are ten gigabytes of heap. */
 const NESTED_MAX = 10_000_000
 
-const moved = async ({ node }: Pair, name: string, data: unknown, times = MOVES) => {
-  const ref = await node.start(subject, { name, args: [data] })
+const moved = async ({ node }: Pair, name: string, state: StateOrder, times = MOVES) => {
+  const ref = await node.start(subject, { name, args: [...state] })
   const all: number[] = []
   const held = await msHeld(async () => {
     for (let move = 0; move < times; move += 1) {
@@ -38,9 +38,9 @@ export const states: Curve = {
   measure: async (x, file) => {
     const pair = await openPair(file)
     // So that the code is warm, not the size.
-    await moved(pair, 'bench:warm', nested(1_000), WARM)
-    const { all: bytes, held: bytesHeld } = await moved(pair, 'bench:bytes', buffers(x))
-    const objects = x > NESTED_MAX ? undefined : await moved(pair, 'bench:nested', nested(x))
+    await moved(pair, 'bench:warm', ['nested', 1_000], WARM)
+    const { all: bytes, held: bytesHeld } = await moved(pair, 'bench:bytes', ['buffers', x])
+    const objects = x > NESTED_MAX ? undefined : await moved(pair, 'bench:nested', ['nested', x])
     await pair.close()
     return { bytes, bytesHeld, ...(objects === undefined ? {} : { nested: objects.all, nestedHeld: objects.held }) }
   },

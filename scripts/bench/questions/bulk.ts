@@ -4,7 +4,6 @@ import { inTurns, type Pace, type Sample } from '../measure.js'
 import { openPair, REMOTE, subject } from '../pair.js'
 import type { Question } from '../question.js'
 import { type Row, rowOf } from '../rows.js'
-import { buffers } from '../states.js'
 
 const BYTES = 100_000_000
 const QUICK_BYTES = 20_000_000
@@ -44,7 +43,7 @@ const during =
 export const bulk: Question = async ({ file, pace }) => {
   const { node, echo, transfer, serverCpu, close } = await openPair(file)
   const bytes = pace.quick ? QUICK_BYTES : BYTES
-  const ref = await node.start(subject, { name: 'bench:bulk', args: [buffers(bytes)] })
+  const ref = await node.start(subject, { name: 'bench:bulk', args: ['buffers', bytes] })
   const body = randomBytes(bytes)
   const remote = node.ref(subject, REMOTE)
   let there = false

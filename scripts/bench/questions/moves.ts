@@ -7,7 +7,7 @@ import { inTurns, msOfEach, type Pace, type Side, timed } from '../measure.js'
 import { openPair, type Pair, subject } from '../pair.js'
 import type { Question } from '../question.js'
 import { type Row, rowOf } from '../rows.js'
-import { buffers, MiB, nested, small } from '../states.js'
+import { MiB, type StateOrder, stateOf } from '../states.js'
 
 const NESTED_BYTES = 900_000
 const BYTES = 'transfer + CRC32 at each end'
@@ -16,20 +16,20 @@ const CODED = 'msgpack-lite encode + transfer + decode'
 interface Subject {
   readonly id: string
   readonly name: string
-  readonly data: unknown
+  readonly state: StateOrder
   /** Bytes need no codec. */
   readonly coded: boolean
 }
 
 const SUBJECTS: readonly Subject[] = [
-  { id: '100B', name: '100 B', data: small(1), coded: false },
-  { id: '1MB', name: '1 MB of bytes', data: buffers(MiB), coded: false },
-  { id: '10MB', name: '10 MB of bytes', data: buffers(10 * MiB), coded: false },
-  { id: 'nested', name: '0.9 MB nested', data: nested(NESTED_BYTES), coded: true },
+  { id: '100B', name: '100 B', state: ['small', 1], coded: false },
+  { id: '1MB', name: '1 MB of bytes', state: ['buffers', MiB], coded: false },
+  { id: '10MB', name: '10 MB of bytes', state: ['buffers', 10 * MiB], coded: false },
+  { id: 'nested', name: '0.9 MB nested', state: ['nested', NESTED_BYTES], coded: true },
 ]
 
-const sidesOf = async ({ node, transfer, serverCpu }: Pair, pace: Pace, { id, data, coded }: Subject) => {
-  const ref = await node.start(subject, { name: `bench:move:${id}`, args: [data] })
+const sidesOf = async ({ node, transfer, serverCpu }: Pair, pace: Pace, { id, state, coded }: Subject) => {
+  const ref = await node.start(subject, { name: `bench:move:${id}`, args: [...state] })
   const { stateBytes } = await ref.sendMe('b')
   await ref.sendMe('a')
   const body = randomBytes(stateBytes)
@@ -54,11 +54,11 @@ const sidesOf = async ({ node, transfer, serverCpu }: Pair, pace: Pace, { id, da
     paused.push(pauses)
     return { ...sampled, operations: 2 * sampled.operations }
   }
+  const data = coded ? stateOf(state) : undefined
   const raw = timed(() => (coded ? transfer.state(data) : transfer.bytes(body)))
   const [mine, theirs] = await inTurns(pace, serverCpu, [ours, msOfEach(pace, raw)])
   await ref.stop()
-  // The first round warmed up.
-  const sameButFor = (rounds: number[][]): Side => ({ ...mine, rounds: rounds.slice(1) })
+  const sameButFor = (rounds: number[][]): Side => ({ ...mine, rounds: rounds.slice(pace.warmUps) })
   return { mine, theirs, backs: sameButFor(backs), paused: sameButFor(paused) }
 }
 

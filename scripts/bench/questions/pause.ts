@@ -9,16 +9,16 @@ import { inTurns, type Pace, type Sample, timed } from '../measure.js'
 import { openPair, type Pair, subject } from '../pair.js'
 import type { Question } from '../question.js'
 import { type Row, rowOf } from '../rows.js'
-import { MiB, nested, small } from '../states.js'
+import { MiB, type StateOrder } from '../states.js'
 
 const CALLERS = 16
 /** Between two moves, so that callers come to rest. */
 const REST_MS = 5
 /** A p99 wants a hundred of them. */
 const SAMPLES = 2
-const SIZES = [
-  { size: '100 B', id: '100B', data: small(1) },
-  { size: '1 MB nested', id: '1MB', data: nested(MiB) },
+const SIZES: ReadonlyArray<{ readonly size: string; readonly id: string; readonly state: StateOrder }> = [
+  { size: '100 B', id: '100B', state: ['small', 1] },
+  { size: '1 MB nested', id: '1MB', state: ['nested', MiB] },
 ]
 
 /** Callers without rest, and the longest time without an answer since `reset`. */
@@ -72,9 +72,9 @@ const each =
 const one = async (
   { node, echo, transfer, serverCpu }: Pair,
   pace: Pace,
-  { size, id, data }: (typeof SIZES)[number],
+  { size, id, state }: (typeof SIZES)[number],
 ) => {
-  const ref = await node.start(subject, { name: `bench:pause:${id}`, args: [data] })
+  const ref = await node.start(subject, { name: `bench:pause:${id}`, args: [...state] })
   let there = false
   const move = async (): Promise<number> => {
     there = !there
