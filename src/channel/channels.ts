@@ -45,15 +45,6 @@ const inTheWindow = Promise.resolve()
 /** What waits until the old node of its sender has flushed, in order. */
 type Held = Map<Outgoing, { readonly channel: Channel; readonly timer: Timer }>
 
-/** A signal may outlive its calls by far. */
-const abortable = (signal: AbortSignal, settle: Outgoing['settle'], abort: () => void): Outgoing['settle'] => {
-  signal.addEventListener('abort', abort)
-  return (fate) => {
-    signal.removeEventListener('abort', abort)
-    settle(fate)
-  }
-}
-
 export class Channels {
   readonly #deps: ChannelDeps
   /** By lane, then by name. */
@@ -102,17 +93,17 @@ export class Channels {
     return sent
   }
 
+  /** The way of every message: what few of them need stands apart, since a closure here would be made for each. */
   #send(name: string, what: Outgoing['what'], body: unknown, options: SendOptions, settle: Outgoing['settle']): void {
     const { limits, clock, courier } = this.#deps
-    // One turn later: whoever tries again in a loop of promises must not keep the answer from coming in.
-    const refuse = (error: MobilityError): void => clock.soon(() => settle({ error }))
     const { lane = 0, owner, label, timeoutMs, signal } = options
-    if (this.#closed !== undefined) return refuse(fail('ERR_NODE_STOPPED', { node: this.#closed }))
-    if (signal?.aborted === true) return refuse(fail('ERR_ABORTED', { what: label }, { executed: 'no' }))
+    if (this.#closed !== undefined) return this.#refuse(settle, fail('ERR_NODE_STOPPED', { node: this.#closed }))
+    if (signal?.aborted === true) return this.#refuse(settle, fail('ERR_ABORTED', { what: label }, { executed: 'no' }))
     const copied = this.#copy(what, body, label)
-    if ('error' in copied) return refuse(copied.error)
+    if ('error' in copied) return this.#refuse(settle, copied.error)
     const known = this.#channels[lane].get(name)
-    if (known?.open !== true && courier.route(name).type !== 'there') return refuse(fail('ERR_NO_PROCESS', { name }))
+    if (known?.open !== true && courier.route(name).type !== 'there')
+      return this.#refuse(settle, fail('ERR_NO_PROCESS', { name }))
     const channel = known ?? this.#open(name, lane)
     const now = clock.now()
     if (owner !== undefined) this.#sends(owner, name)
@@ -124,16 +115,38 @@ export class Channels {
       dueAt: now + timeoutMs,
       timeoutMs,
       owner,
-      settle: signal === undefined ? settle : abortable(signal, settle, () => this.#abort(channel, out)),
+      settle,
       seq: 0,
       lookAt: now + (timeoutMs === Number.POSITIVE_INFINITY ? limits.callTimeoutMs : timeoutMs),
     }
+    if (signal !== undefined) this.#heed(signal, channel, out)
     const held = owner === undefined ? undefined : this.#holds.get(owner)?.get(name)
-    if (held === undefined) return channel.submit(out)
-    // Its time runs while it is held, too (G9).
+    if (held === undefined) channel.submit(out)
+    else this.#hold(held, channel, out)
+  }
+
+  /** One turn later: whoever tries again in a loop of promises must not keep the answer from coming in. */
+  #refuse(settle: Outgoing['settle'], error: MobilityError): void {
+    this.#deps.clock.soon(() => settle({ error }))
+  }
+
+  #heed(signal: AbortSignal, channel: Channel, out: Outgoing): void {
+    const { settle } = out
+    const abort = (): void => this.#abort(channel, out)
+    signal.addEventListener('abort', abort)
+    out.settle = (fate) => {
+      // A signal may outlive its calls by far.
+      signal.removeEventListener('abort', abort)
+      settle(fate)
+    }
+  }
+
+  /** Its time runs while it is held, too (G9). */
+  #hold(held: Held, channel: Channel, out: Outgoing): void {
+    const { label, timeoutMs } = out
     const late = (): void =>
       this.#withdraw(held, out, fail('ERR_TIMEOUT', { what: label, ms: timeoutMs }, { executed: 'no' }))
-    held.set(out, { channel, timer: clock.after(Math.min(timeoutMs, LONGEST_MS), late) })
+    held.set(out, { channel, timer: this.#deps.clock.after(Math.min(timeoutMs, LONGEST_MS), late) })
   }
 
   #withdraw(held: Held, out: Outgoing, error: MobilityError): void {

@@ -17,7 +17,7 @@ export interface Outgoing {
   /** The process that sends it, so that its sends can be counted when it moves. */
   readonly owner: Process | undefined
   /** A call: the answer. Anything else: it is in the window. */
-  readonly settle: (fate: SendFate) => void
+  settle: (fate: SendFate) => void
   /** Its number; 0 while it waits for room. */
   seq: number
   /** When to look whether it is late. */

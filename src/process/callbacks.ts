@@ -28,7 +28,7 @@ const handlerOf = (handlers: Handlers<unknown, unknown> | undefined, method: str
 /** What `continueWith` asked for. */
 export const proceed = (process: Process, self: SelfHandle, arg: unknown): unknown => {
   const { spec, kind } = process.kind
-  self.made.length = 0
+  self.takeMade()
   self.current = undefined
   if (spec.handleContinue !== undefined) return spec.handleContinue(self, arg)
   process.host.log.warn({ name: process.name, kind }, `${process.name} continues, and its kind has no handleContinue`)
@@ -38,7 +38,7 @@ export const proceed = (process: Process, self: SelfHandle, arg: unknown): unkno
 /** Calls the handler. What it throws is thrown. */
 export const invoke = (process: Process, self: SelfHandle, envelope: Envelope): unknown => {
   const { spec, kind } = process.kind
-  self.made.length = 0
+  self.takeMade()
   self.current = envelope.what === 'call' ? { to: envelope.from, dueAt: envelope.dueAt } : undefined
   if (envelope.what === 'info') {
     if (spec.handleInfo === undefined) {
@@ -55,8 +55,7 @@ export const invoke = (process: Process, self: SelfHandle, envelope: Envelope): 
 
 /** What a returned value means. */
 export const judge = (process: Process, self: SelfHandle, envelope: Envelope, result: unknown): Verdict => {
-  const dropped = self.made.length === 0 ? undefined : self.made.find((directive) => directive !== result)
-  self.made.length = 0
+  const dropped = self.takeMade().find((directive) => directive !== result)
   if (dropped !== undefined) {
     const error = fail('ERR_DIRECTIVE_DROPPED', { name: process.name, directive: dropped.name })
     process.host.log.error({ name: process.name, code: error.code }, error.message)

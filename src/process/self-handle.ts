@@ -22,14 +22,15 @@ import { success } from './outcome.js'
 import { postToSelf } from './own-post.js'
 import { makeRef, type RefPort } from './ref.js'
 
+const none: readonly Directive[] = []
+
 export class SelfHandle implements Self<unknown, never> {
   readonly #process: Process
   readonly #outlet: RefPort
   /** Made when a handler asks for the signal. */
   #abort: AbortController | undefined
   #stale: string | undefined
-  /** The directives made in the running callback, to find one that is not returned. */
-  readonly made: Directive[] = []
+  #made: readonly Directive[] = none
   /** attach or detach runs: they may look at a copy that is frozen, or has departed. */
   attaching = 0
   /** The call whose handler runs, for `defer`. */
@@ -167,8 +168,15 @@ export class SelfHandle implements Self<unknown, never> {
   }
 
   #make<D extends Directive>(directive: D): D {
-    this.made.push(directive)
+    this.#made = [...this.#made, directive]
     return directive
+  }
+
+  /** The directives made in the running callback, to find one that is not returned: nearly always none. */
+  takeMade(): readonly Directive[] {
+    const made = this.#made
+    this.#made = none
+    return made
   }
 
   /** Sends check at each use: a ref kept in a closure must not outlive the copy that made it. */
