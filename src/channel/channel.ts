@@ -36,6 +36,9 @@ export interface ChannelDeps {
   readonly released: (name: string) => void
 }
 
+/** Deadlines that are looked at in a millisecond, about. */
+const LOOKED_AT_IN_MS = 1_000
+
 const submit: SenderEvent = { type: 'submit' }
 
 export class Channel {
@@ -130,11 +133,13 @@ export class Channel {
   /** Deals with those that are late. @returns when the next one may be */
   #look(now: number): number {
     let next = Number.POSITIVE_INFINITY
-    for (const out of [...this.#window.calls(), ...this.#waiting]) {
+    const all = [...this.#window.calls(), ...this.#waiting]
+    for (const out of all) {
       if (out.lookAt <= now && this.#isLate(out)) this.#late(out)
       else next = Math.min(next, out.lookAt)
     }
-    return next
+    // Of very many some may be late by as much as it takes to look at them all.
+    return Math.max(next, now + all.length / LOOKED_AT_IN_MS)
   }
 
   /** A move or a stop takes its time; but when the way there is known to be broken, its caller hears of it (G10). */
@@ -265,10 +270,14 @@ export class Channel {
 
   /** The node stops: nobody waits any longer. */
   close(error: (executed: 'no' | 'maybe') => MobilityError): void {
-    this.cancel()
-    for (const out of [...this.#waiting, ...this.#window.calls()]) this.giveUp(out, error)
+    const waiting = [...this.#waiting]
+    // Nobody is let in any more.
+    this.#waiting.clear()
+    for (const out of waiting) this.#settle(out, { error: error('no') })
+    for (const out of this.#window.calls()) this.giveUp(out, error)
     // Casts that were let in: nobody sends them again (G5).
     this.#drop(this.#state.next, 'its sender stops')
+    this.cancel()
   }
 
   // ---- machine
@@ -334,7 +343,7 @@ export class Channel {
       const entry = this.#window.at(seq)
       if (entry === undefined) continue
       const { out } = entry
-      const gone = entry.void
+      const load = entry.void ? undefined : out.load
       const parcel: Parcel = {
         name: this.name,
         origin: this.#deps.origin(),
@@ -343,9 +352,9 @@ export class Channel {
         seq,
         open: opening && seq === base,
         hops: 0,
-        what: gone ? 'void' : out.what,
+        what: load === undefined ? 'void' : out.what,
         dueAt: out.what === 'call' ? out.dueAt : Number.POSITIVE_INFINITY,
-        load: gone ? Load.of(null, this.#deps.limits) : out.load,
+        load: load ?? Load.of(null, this.#deps.limits),
       }
       if (!this.#deps.courier.carry(parcel)) return
       if (!entry.void) entry.carried = true

@@ -165,9 +165,9 @@ export class Channels {
   #sends(owner: Process, name: string): void {
     const sentTo = this.#sentTo.get(owner) ?? new Set<string>()
     if (sentTo.has(name)) return
-    this.#sentTo.set(owner, sentTo.add(name))
     // Who sends to ever more names must not remember them all.
-    if (sentTo.size % SENT_TO_LOOK === 0) this.unacked(owner)
+    if (sentTo.size > 0 && sentTo.size % SENT_TO_LOOK === 0) this.unacked(owner)
+    this.#sentTo.set(owner, sentTo.add(name))
   }
 
   #copy(what: string, body: unknown, label: string): { copy: unknown; bytes: number } | { error: MobilityError } {
@@ -224,8 +224,9 @@ export class Channels {
     const names = new Set(this.#holds.get(owner)?.keys() ?? [])
     const sentTo = this.#sentTo.get(owner)
     for (const name of sentTo ?? []) {
+      // What is held goes out later.
       if (this.#hasUnacked(owner, name)) names.add(name)
-      else sentTo?.delete(name)
+      else if (!names.has(name)) sentTo?.delete(name)
     }
     return [...names]
   }

@@ -9,7 +9,8 @@ export interface Outgoing {
   readonly what: 'call' | 'cast' | 'info'
   /** For error texts: `cart:42.add` */
   readonly label: string
-  readonly load: Load
+  /** Until it is acknowledged: its answer may be long in coming. */
+  load: Load | undefined
   readonly bytes: number
   /** When the answer, or the room in the window, must be there. Infinity: no limit. */
   readonly dueAt: number

@@ -78,6 +78,7 @@ export class Window {
     if (entry === undefined) return undefined
     this.#base += 1
     this.#bytes -= entry.out.bytes
+    entry.out.load = undefined
     this.#trim()
     return entry
   }

@@ -73,6 +73,7 @@ export class Link {
       peer: nodeKey(peer),
       pressure: (paused) => this.#pressure(paused),
       slow: () => this.close('ERR_LINK_LOST', 'slow'),
+      torn: () => this.close('ERR_LINK_LOST', 'a Buffer of a state was given away while it moved'),
     })
   }
 

@@ -44,6 +44,8 @@ interface SendQueueDeps {
   pressure(paused: boolean): void
   /** The peer has read nothing for slowPeerMs. */
   slow(): void
+  /** A Buffer in a chunk was given away: the peer would take what follows for the rest of it. */
+  torn(): void
 }
 
 export class SendQueue {
@@ -181,6 +183,7 @@ export class SendQueue {
       this.#bulk.delete(transfer)
       if (chunks.length > 0) this.#bulk.set(transfer, chunks)
       if (chunk === undefined) continue
+      if (bytesOf(chunk.frame) !== chunk.bytes) return this.#deps.torn()
       this.#bulkBytes -= chunk.bytes
       this.#handed += chunk.bytes
       this.#deps.socket.writeAll(chunk.frame)

@@ -1,6 +1,5 @@
 /**
- * The driver of one move at its destination: puts the bytes together, makes the inert copy, and performs what
- * machine-target.ts decides.
+ * The driver of one move at its destination: makes an inert copy of bytes, does what machine-target.ts decides.
  *
  *   PREPARE, chunks -> decode, upgrade, alterHandover, schema -> [claim, from outside] -> inert copy -> PREPARED
  *   COMMIT | taken  -> attach -> registered -> runs -> ACTIVATED (until RETIRED)
@@ -82,7 +81,7 @@ export class Arrival {
     this.foreign = options.foreign
     this.#context = context
     this.#options = options
-    this.#incoming = new Incoming(options.prepare.totalBytes, context.limits)
+    this.#incoming = new Incoming(options.prepare.totalBytes)
     this.#state = beginTarget({ thirdHolder: options.prepare.holder !== '', foreign: options.foreign })
     this.#backoffMs = context.limits.resendMs
     this.#startedAt = context.clock.now()
@@ -147,9 +146,8 @@ export class Arrival {
     this.#progress()
     try {
       if (message.type === 'CHUNK') {
-        const received = this.#incoming.chunk(this.name, message, this.#context.clock.now())
-        if (received !== undefined) this.#toSource({ type: 'CREDIT', transfer: message.transfer, received })
-        return
+        const received = this.#incoming.chunk(this.name, message)
+        return this.#toSource({ type: 'CREDIT', transfer: message.transfer, received })
       }
       this.#bytes = this.#incoming.end(this.name, message)
     } catch (error) {
@@ -272,20 +270,22 @@ export class Arrival {
   async #restore(): Promise<void> {
     const { host, directory, table } = this.#context
     const { prepare, kind, returning } = { ...this.#options }
+    const { line, attempt } = prepare
     try {
       const bytes = this.#bytes as Buffer
       this.#stateBytes = bytes.length
       this.#bytes = undefined
-      const { snapshot, state } = await unpack(this.#context, this.name, kind, prepare.version, bytes)
-      if (this.foreign && !returning) this.#claimed = await directory.claim(this.name, kind.kind, prepare.line)
+      const over = () => (this.phase === 'restoring' ? undefined : new Error('it was given up'))
+      const { snapshot, state } = await unpack(this.#context, this.name, kind, prepare.version, bytes, over)
+      const claims = this.foreign && !returning && this.phase === 'restoring'
+      if (claims) this.#claimed = await directory.claim(this.name, kind.kind, line)
       if (this.phase !== 'restoring') return this.#discard()
       if (table.get(this.name) !== undefined) throw fail('ERR_ALREADY_STARTED', { name: this.name, node: host.node })
       this.#snapshot = snapshot
-      const { epoch } = prepare.attempt
-      this.process = restore(host, { name: this.name, kind, epoch, line: prepare.line }, snapshot.image, state)
+      this.process = restore(host, { name: this.name, kind, epoch: attempt.epoch, line }, snapshot.image, state)
       table.set(this.process)
     } catch (error) {
-      return this.#fail(error)
+      return this.phase === 'restoring' ? this.#fail(error) : this.#discard()
     }
     this.step({ type: 'restored' })
   }

@@ -3,10 +3,10 @@
  *
  *   S  CHUNK 0 .. CHUNK n-1, CHUNK_END(crc)      so many ahead as the line takes without a queue of its own, at most
  *                                                bulkInFlightBytes: what lies in the kernel, no call can overtake
- *   D  CREDIT(received)                          each 64 KiB, and each heartbeatMs: on a slow line S sees that
- *                                                something moves, and does not give up
+ *   D  CREDIT(received)                          for each: few bytes in flight are enough, and on a slow line S sees
+ *                                                that something moves, and does not give up
  */
-import { fail } from '../base/errors.js'
+import { fail, type MobilityError, reasonOf } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
 import type { Link } from '../link/link.js'
@@ -68,8 +68,17 @@ export class Outgoing {
   #index = 0
   #ended = false
   #stopped = false
+  readonly #failed: (error: MobilityError) => void
 
-  constructor(link: Link, transfer: number, { bytes, pieces }: SnapshotBytes, limits: Limits, clock: Clock) {
+  /** @param failed  there are no bytes any more */
+  constructor(
+    link: Link,
+    transfer: number,
+    { bytes, pieces }: SnapshotBytes,
+    { limits, clock }: { readonly limits: Limits; readonly clock: Clock },
+    failed: (error: MobilityError) => void,
+  ) {
+    this.#failed = failed
     this.#link = link
     this.#transfer = transfer
     this.#pieces = new PieceCutter(pieces)
@@ -95,7 +104,17 @@ export class Outgoing {
     this.#stopped = true
   }
 
+  /** Whoever holds a Buffer of the state, too, may have given it away. */
   #pump(): void {
+    try {
+      this.#sendMore()
+    } catch (error) {
+      this.#stopped = true
+      this.#failed(fail('ERR_NOT_PORTABLE', { path: 'state', why: reasonOf(error) }, { cause: error }))
+    }
+  }
+
+  #sendMore(): void {
     while (!this.#stopped && this.#sent < this.#total && this.#sent - this.#credited < this.#window.bytes) {
       const bytes = this.#pieces.cut(this.#chunkBytes)
       for (const piece of bytes) this.#crc = checksum(piece, this.#crc)
@@ -117,8 +136,6 @@ export class Outgoing {
   }
 }
 
-/** Credit comes often, so that few bytes in flight are enough. */
-const CREDIT_BYTES = 64 * 1_024
 /**
  * Room that a snapshot gets with its first chunk, if it says that it is as large: address space, which takes no memory
  * before bytes stand there. Who has sent as much gets the rest too, so that a mere announcement costs next to nothing.
@@ -132,26 +149,20 @@ const empty = Buffer.alloc(0)
 /** Puts one snapshot together. Any gap, double, overrun or wrong checksum ends it. */
 export class Incoming {
   readonly #total: number
-  readonly #creditEvery: number
-  readonly #creditMs: number
-  #creditedAt: number | undefined
   #whole = empty
   /** The first room, when it was not enough, and how much of it is moved. */
   #first = empty
   #moved = 0
   #chunks = 0
   #received = 0
-  #credited = 0
   #crc = 0
 
-  constructor(totalBytes: number, limits: Limits) {
+  constructor(totalBytes: number) {
     this.#total = totalBytes
-    this.#creditEvery = Math.max(1, Math.min(CREDIT_BYTES, limits.bulkInFlightBytes >> 1))
-    this.#creditMs = Math.min(limits.heartbeatMs, limits.moveTimeoutMs / 4)
   }
 
-  /** @returns the credit to give, if it is time. @throws ERR_SNAPSHOT */
-  chunk(name: string, { index, bytes }: MessageOf<'CHUNK'>, now: number): number | undefined {
+  /** @returns the credit to give. @throws ERR_SNAPSHOT */
+  chunk(name: string, { index, bytes }: MessageOf<'CHUNK'>): number {
     if (index !== this.#chunks) throw fail('ERR_SNAPSHOT', { name, reason: `chunk ${this.#chunks} is missing` })
     if (bytes.length === 0) throw fail('ERR_SNAPSHOT', { name, reason: 'a chunk is empty' })
     if (this.#received + bytes.length > this.#total)
@@ -160,11 +171,6 @@ export class Incoming {
     this.#received += bytes.length
     this.#chunks += 1
     this.#crc = checksum(bytes, this.#crc)
-    this.#creditedAt ??= now
-    const isDue = now - this.#creditedAt >= this.#creditMs
-    if (this.#received - this.#credited < this.#creditEvery && !isDue) return undefined
-    this.#credited = this.#received
-    this.#creditedAt = now
     return this.#received
   }
 

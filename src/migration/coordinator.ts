@@ -21,7 +21,7 @@ import { Flushing } from './flushing.js'
 import { Gateways } from './gateways.js'
 import { Holders } from './holders.js'
 import type { Death } from './machine-source.js'
-import { planMove } from './plan.js'
+import type { Plan } from './plan.js'
 import { Turns } from './turns.js'
 
 /** A process in the middle of a move that waits for a decision. */
@@ -50,7 +50,7 @@ export class Coordinator {
     this.#context = context
     this.gateways = new Gateways(context)
     this.delegations = new Delegations(context, this.gateways)
-    this.#turns = new Turns(context.limits.preparedPerPeerMax)
+    this.#turns = new Turns(context)
     this.#arrivals = new Arrivals(context, this.delegations)
     this.#flushing = new Flushing(context)
     this.#holders = new Holders(context, {
@@ -92,13 +92,17 @@ export class Coordinator {
     }
     const ready = async (): Promise<void> => {
       const timeoutMs = checkTimeout(options.timeoutMs ?? this.#context.limits.moveTimeoutMs)
-      const plan = await planMove(this.#context, process, to)
-      const turn = plan === undefined ? undefined : this.#turns.take(plan.destination)
-      if (turn !== undefined) await turn
+      const plan = await this.#turns.plan(process, to)
       const stopped = this.#stopped()
-      if (plan !== undefined && process.accepting && stopped === undefined)
-        return this.#depart(process, to, plan, timeoutMs, answer)
-      if (plan !== undefined) this.#turns.done(plan.destination)
+      if (plan !== undefined) {
+        try {
+          if (process.accepting && stopped === undefined) return this.#depart(process, to, plan, timeoutMs, answer)
+        } catch (error) {
+          this.#turns.done(plan.destination)
+          throw error
+        }
+        this.#turns.done(plan.destination)
+      }
       if (stopped !== undefined) throw stopped
       if (!process.accepting) throw fail('ERR_STOPPED', { name, reason: 'it ended before it could move' })
       this.#planning.delete(name)
@@ -117,13 +121,7 @@ export class Coordinator {
     return stopping() ? fail('ERR_NODE_STOPPED', { node: self().identity.node }) : undefined
   }
 
-  #depart(
-    process: Process,
-    to: Destination,
-    plan: NonNullable<Awaited<ReturnType<typeof planMove>>>,
-    timeoutMs: number,
-    answer: CallId | undefined,
-  ): void {
+  #depart(process: Process, to: Destination, plan: Plan, timeoutMs: number, answer: CallId | undefined): void {
     const counter = (this.#counters.get(process) ?? 0) + 1
     this.#counters.set(process, counter)
     this.#lastTransfer += 1
@@ -371,6 +369,7 @@ export class Coordinator {
     for (const departure of this.#departures.values()) departure.close()
     this.#departures.clear()
     this.#planning.clear()
+    this.#turns.close()
     this.#arrivals.close()
     this.#holders.close()
     this.delegations.close()

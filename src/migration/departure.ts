@@ -27,7 +27,17 @@ import {
 import { pack } from './packing.js'
 import type { Plan } from './plan.js'
 import type { SnapshotBytes } from './snapshot.js'
-import { abortedOf, activatedBy, beginOf, commitOf, latenessOf, logLeft, prepareOf, refusalOf } from './source-words.js'
+import {
+  abortedOf,
+  activatedBy,
+  beginOf,
+  commitOf,
+  endedOf,
+  latenessOf,
+  logLeft,
+  prepareOf,
+  refusalOf,
+} from './source-words.js'
 import { goOn, wake } from './waking.js'
 
 interface DepartureOptions {
@@ -91,7 +101,7 @@ export class Departure {
     const { homeward } = options
     this.#state = beginSource({ thirdHolder: plan.holder !== undefined, foreign: plan.foreign, homeward })
     this.#backoffMs = context.limits.resendMs
-    this.#deadline = new Alarm(context.clock, () => this.#late())
+    this.#deadline = new Alarm(context.clock, () => this.giveUp(latenessOf(this, options.timeoutMs)))
     this.#tick = new Alarm(context.clock, () => this.#again())
     this.#doubt = new Alarm(context.clock, () => this.#doubtful())
     // Members are linked anyway; for a node of another cluster somebody must ask for it.
@@ -106,9 +116,7 @@ export class Departure {
     return this.process.name
   }
 
-  is(attempt: Attempt): boolean {
-    return sameAttempt(this.attempt, attempt)
-  }
+  readonly is = (attempt: Attempt): boolean => sameAttempt(this.attempt, attempt)
 
   start(): void {
     this.#progress()
@@ -122,10 +130,6 @@ export class Departure {
     this.#deadline.set(this.#options.timeoutMs)
   }
 
-  #late(): void {
-    this.giveUp(latenessOf(this, this.#options.timeoutMs))
-  }
-
   giveUp(cause: MobilityError): void {
     this.#cause ??= cause
     this.step({ type: 'giveUp' })
@@ -137,15 +141,23 @@ export class Departure {
     if (isSourceOver(this.#state)) return goOn(this.#context, this.process)
     this.#frozenAt = this.#context.clock.now()
     this.#event('freeze')
+    this.#progress()
     const { timeoutMs, answer, plan } = this.#options
     try {
-      const packing = pack(this.#context, this.process, { timeoutMs, answer, bytesMax: plan.stateBytesMax })
-      ;({ packed: this.#packed, sends: this.sends } = await packing)
+      const options = { timeoutMs, answer, bytesMax: plan.stateBytesMax, over: () => this.#over() }
+      ;({ packed: this.#packed, sends: this.sends } = await pack(this.#context, this.process, options))
     } catch (thrown) {
       return this.giveUp(thrown as MobilityError)
     }
-    if (isSourceOver(this.#state)) return
+    const ended = this.#over()
+    if (ended !== undefined) return this.giveUp(ended)
+    this.#progress()
     this.step({ type: 'frozen' })
+  }
+
+  /** Given up; or the process was killed, and is not sent any more (G2). */
+  #over(): MobilityError | undefined {
+    return isSourceOver(this.#state) || this.process.phase !== 'frozen' ? endedOf(this) : undefined
   }
 
   // ---- what comes in
@@ -315,8 +327,7 @@ export class Departure {
     this.#context.directory.flush()
     this.#stateBytes = packed.bytes
     link.send(prepareOf(this, transfer, packed.bytes))
-    const { limits, clock } = this.#context
-    this.#outgoing = new Outgoing(link, transfer, packed, limits, clock)
+    this.#outgoing = new Outgoing(link, transfer, packed, this.#context, (error) => this.giveUp(error))
     this.#event('prepare', { bytes: packed.bytes })
     this.#outgoing.start()
   }

@@ -14,6 +14,8 @@ interface PackOptions {
   readonly answer: CallId | undefined
   /** What both nodes take. */
   readonly bytesMax: number
+  /** Why the move is over, once it is. */
+  readonly over: () => Error | undefined
 }
 
 interface Packed {
@@ -26,16 +28,19 @@ interface Packed {
 export const pack = async (context: MoveContext, process: Process, options: PackOptions): Promise<Packed> => {
   const { name } = process
   const { clock, limits, channels } = context
-  const { timeoutMs, answer, bytesMax } = options
+  const { timeoutMs, answer, bytesMax, over } = options
+  const slicing = { clock, valuesMax: limits.sliceValuesMax, over }
   const callback = (error: unknown): MobilityError =>
     fail('ERR_CALLBACK', { callback: 'prepareHandover', name, reason: reasonOf(error) }, { cause: error })
   try {
     const late = () => fail('ERR_MOVE_TIMEOUT', { name, ms: timeoutMs, reason: 'prepareHandover did not end' })
-    const handed = await within(clock, timeoutMs, handover(process), late)
+    const handed = await within(clock, timeoutMs, handover(process, slicing), late)
     const answers = answer === undefined ? [] : [answer]
     const sends = channels.unacked(process)
     const snapshot = { image: dehydrate(process, handed), answers, sends }
-    const packed = await encodeSnapshot(name, snapshot, clock, limits)
+    const packed = await encodeSnapshot(name, snapshot, slicing, limits)
+    const why = over()
+    if (why !== undefined) throw why
     const { bytes } = packed
     if (bytes > bytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes, limit: bytesMax })
     return { packed, sends }

@@ -8,7 +8,7 @@
 import { crc32 } from 'node:zlib'
 import { fail, isMobilityError, reasonOf } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
-import type { Clock } from '../base/ports.js'
+import type { Slicing } from '../base/slices.js'
 import type { ProcessImage } from '../process/image.js'
 import { callIdToWire, imageFromWire, imageToWire, readCallId } from '../process/image.js'
 import type { CallId } from '../process/mailbox.js'
@@ -32,11 +32,11 @@ export interface SnapshotBytes {
 export const encodeSnapshot = async (
   name: string,
   snapshot: Snapshot,
-  clock: Clock,
+  slicing: Slicing,
   limits: Limits,
 ): Promise<SnapshotBytes> => {
-  const wire = [imageToWire(snapshot.image, clock.now()), snapshot.answers.map(callIdToWire), snapshot.sends]
-  const pieces = await encode(wire, limits, clock)
+  const wire = [imageToWire(snapshot.image, slicing.clock.now()), snapshot.answers.map(callIdToWire), snapshot.sends]
+  const pieces = await encode(wire, limits, slicing)
   const bytes = bytesOf(pieces)
   if (bytes > limits.stateBytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes, limit: limits.stateBytesMax })
   return { pieces, bytes }
@@ -45,9 +45,9 @@ export const encodeSnapshot = async (
 /** What a path in the image means to whoever wrote the kind. */
 const PLACES = ['state', 'args', 'mailbox', 'continueWith', 'timers'] as const
 
-const encode = async (wire: unknown, limits: Limits, clock: Clock): Promise<Buffer[]> => {
+const encode = async (wire: unknown, limits: Limits, slicing: Slicing): Promise<Buffer[]> => {
   try {
-    return await encodeInSlices(wire, 'process', stateValueLimits(limits), clock)
+    return await encodeInSlices(wire, 'process', stateValueLimits(limits), slicing)
   } catch (error) {
     const { path } = isMobilityError(error) ? error.fields : {}
     if (!isMobilityError(error) || typeof path !== 'string') throw error
@@ -56,12 +56,17 @@ const encode = async (wire: unknown, limits: Limits, clock: Clock): Promise<Buff
   }
 }
 
-/** Nobody else uses the bytes from now on. @throws ERR_SNAPSHOT */
-export const decodeSnapshot = async (name: string, bytes: Buffer, clock: Clock, limits: Limits): Promise<Snapshot> => {
+/** @throws ERR_SNAPSHOT */
+export const decodeSnapshot = async (
+  name: string,
+  bytes: Buffer,
+  slicing: Slicing,
+  limits: Limits,
+): Promise<Snapshot> => {
   const wrong = (reason: string) => fail('ERR_SNAPSHOT', { name, reason })
   let wire: unknown
   try {
-    wire = await decodeInSlices(bytes, stateValueLimits(limits), clock)
+    wire = await decodeInSlices(bytes, stateValueLimits(limits), slicing)
   } catch (error) {
     throw wrong(reasonOf(error))
   }
@@ -70,7 +75,7 @@ export const decodeSnapshot = async (name: string, bytes: Buffer, clock: Clock, 
   if (!Array.isArray(answers) || !Array.isArray(sends)) throw wrong('parts are not lists')
   const names = sends.filter((target): target is string => typeof target === 'string')
   return {
-    image: imageFromWire(name, image, clock.now()),
+    image: imageFromWire(name, image, slicing.clock.now()),
     answers: answers.map((answer) => readCallId(name, answer)),
     sends: names,
   }

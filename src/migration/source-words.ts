@@ -50,9 +50,14 @@ export const commitOf = ({ process, attempt, destination }: Leaving, frozenUs: n
 
 /** Nothing has moved for so long. */
 export const latenessOf = ({ process, phase }: Leaving & { readonly phase: string }, ms: number): MobilityError => {
-  const reason = phase === 'freezing' ? 'a handler did not end' : 'the destination or the holder did not answer'
+  const frozen = process.phase === 'frozen'
+  const before = frozen ? 'its snapshot was not ready' : 'a handler did not end'
+  const reason = phase === 'freezing' ? before : 'the destination or the holder did not answer'
   return fail('ERR_MOVE_TIMEOUT', { name: process.name, ms, reason })
 }
+
+export const endedOf = ({ process: { name } }: Leaving): MobilityError =>
+  fail('ERR_STOPPED', { name, reason: 'it ended before it could move' })
 
 /** For whoever asked for the move. */
 export const refusalOf = ({ process, destination }: Leaving, { reason, code }: MessageOf<'REFUSED'>): MobilityError =>

@@ -13,9 +13,12 @@ export const unpack = async (
   kind: AnyKind,
   version: number,
   bytes: Buffer,
+  over: () => Error | undefined,
 ): Promise<{ snapshot: Snapshot; state: unknown }> => {
   const { clock, limits, self } = context
-  const snapshot = await decodeSnapshot(name, bytes, clock, limits)
+  const snapshot = await decodeSnapshot(name, bytes, { clock, valuesMax: limits.sliceValuesMax, over }, limits)
+  const why = over()
+  if (why !== undefined) throw why
   const ms = limits.moveTimeoutMs
   const late = () => fail('ERR_TIMEOUT', { what: `Restoring ${name}`, ms })
   const work = rehydrate(kind, name, self().identity.node, version, snapshot.image.handed)

@@ -25,11 +25,9 @@ import type { Coordinator } from '../migration/coordinator.js'
 import type { Process } from '../process/host.js'
 import type { KeptReply } from '../process/image.js'
 import type { Lane } from '../process/mailbox.js'
-import { outcomeFromWire } from '../process/outcome.js'
 import type { ProcessTable } from '../process/process-table.js'
 import type { Directory } from '../registry/directory.js'
 import { isNoEnd, NODE_DOWN } from '../registry/reasons.js'
-import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
 import { failedBody, fittingBody, receivedOutcome } from './answers.js'
 import { ReplyAcks } from './reply-acks.js'
@@ -256,10 +254,10 @@ export class Router implements Courier {
   post(process: Process, { to, body }: KeptReply): boolean {
     const { origin, lane, seq } = to
     if (this.isOwn(origin)) {
-      const limits = frameValueLimits(this.#deps.limits)
+      const { limits } = this.#deps
       later(() => {
         this.#deps.parts().replies.acked(process, origin, lane, [seq])
-        this.#deps.parts().channels.reply(process.name, lane, seq, outcomeFromWire(decodeValue(body, limits)), false)
+        this.#deps.parts().channels.reply(process.name, lane, seq, receivedOutcome(process.name, body, limits), false)
       })
       return true
     }

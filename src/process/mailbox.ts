@@ -53,7 +53,7 @@ export class Mailbox {
   readonly #max: number
   /** Made for the first message: of a million processes most wait for none. */
   #messages: Denque<Envelope> | undefined
-  #system: readonly SystemMessage[] = NONE
+  #system: SystemMessage[] | undefined
   /** `continueWith`: runs before the next message. */
   next: { readonly arg: unknown } | undefined
 
@@ -66,7 +66,7 @@ export class Mailbox {
   }
 
   get empty(): boolean {
-    return this.length === 0 && this.#system.length === 0 && this.next === undefined
+    return this.length === 0 && this.#system === undefined && this.next === undefined
   }
 
   /** @returns false when it is full; nothing was taken */
@@ -83,19 +83,21 @@ export class Mailbox {
   }
 
   system(message: SystemMessage): void {
-    this.#system = [...this.#system, message]
+    this.#system ??= []
+    this.#system.push(message)
   }
 
   /** @returns whether it was still waiting */
   withdraw(message: SystemMessage): boolean {
-    const waited = this.#system.includes(message)
-    if (waited) this.#system = this.#system.filter((other) => other !== message)
-    return waited
+    const at = this.#system?.indexOf(message) ?? -1
+    if (at >= 0) this.#system?.splice(at, 1)
+    if (this.#system?.length === 0) this.#system = undefined
+    return at >= 0
   }
 
   takeSystem(): SystemMessage | undefined {
-    const first = this.#system[0]
-    if (first !== undefined) this.#system = this.#system.length === 1 ? NONE : this.#system.slice(1)
+    const first = this.#system?.shift()
+    if (this.#system?.length === 0) this.#system = undefined
     return first
   }
 
@@ -108,12 +110,12 @@ export class Mailbox {
   }
 
   systemMessages(): readonly SystemMessage[] {
-    return this.#system
+    return this.#system ?? NONE
   }
 
   clear(): void {
     this.#messages = undefined
-    this.#system = NONE
+    this.#system = undefined
     this.next = undefined
   }
 }

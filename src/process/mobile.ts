@@ -1,6 +1,7 @@
 /** A process as data and back: `dehydrate` and `restore` stand side by side, field by field. */
 import { fail, reasonOf } from '../base/errors.js'
 import { invariant } from '../base/invariant.js'
+import type { Slicing } from '../base/slices.js'
 import { stateValueLimits } from '../wire/codec.js'
 import { copyInSlices } from '../wire/slices.js'
 import type { Process, ProcessHost } from './host.js'
@@ -12,11 +13,13 @@ import { type ProcessStart, ServerProcess } from './server.js'
  * What is sent instead of the state. The state itself is not touched (G6).
  * @throws ERR_CALLBACK ERR_NOT_PORTABLE
  */
-export const handover = async (process: Process): Promise<unknown> => {
+export const handover = async (process: Process, slicing: Slicing): Promise<unknown> => {
   const { prepareHandover } = process.kind.spec
   if (prepareHandover === undefined) return process.state
-  const { limits, clock } = process.host
-  const own = await copyInSlices(process.state, 'state', stateValueLimits(limits), clock)
+  const own = await copyInSlices(process.state, 'state', stateValueLimits(process.host.limits), slicing)
+  // It may have been given up since the last slice, and run again.
+  const why = slicing.over()
+  if (why !== undefined) throw why
   try {
     return await prepareHandover(own)
   } catch (error) {

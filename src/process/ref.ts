@@ -31,7 +31,7 @@ const methods = (make: (method: string) => (...args: unknown[]) => unknown): obj
     get: (_target, key, asked) => {
       if (typeof key !== 'string' || key === 'then') return undefined
       const made = make(key)
-      Object.defineProperty(asked, key, { value: made })
+      Reflect.defineProperty(asked, key, { value: made })
       return made
     },
     // No such thing as `ref.call.add = ...`.

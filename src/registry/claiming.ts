@@ -244,6 +244,7 @@ export class Claiming {
     const { clock } = this.#deps
     this.#expiry = undefined
     for (const [ticket, { name, dueAt }] of [...this.#tickets]) {
+      if (!this.#tickets.has(ticket)) continue
       const left = dueAt - clock.now()
       if (left <= 0) this.#claim(name, { type: 'expired', ticket })
       else this.#expiry ??= clock.after(left, () => this.#expire())

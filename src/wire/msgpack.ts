@@ -37,8 +37,6 @@ export interface Reader {
   /** Reads one value through the hook. */
   fetch(): unknown
   // ours
-  /** Large Buffers come out as views of the input. */
-  views: boolean
 }
 
 interface Codec {
@@ -85,6 +83,6 @@ export const openCodec = (hooks: Hooks): { newWriter: (trail: Trail) => Writer; 
       }
       return writer
     },
-    newReader: () => Object.assign(new Decoder({ codec }), { views: false }),
+    newReader: () => new Decoder({ codec }),
   }
 }

@@ -106,7 +106,7 @@ export const takeBytes = (input: Buffer, start: number, length: number, views: b
 }
 
 const readBytes = (reader: Reader, length: number): Buffer =>
-  takeBytes(reader.buffer, take(reader, length), length, reader.views)
+  takeBytes(reader.buffer, take(reader, length), length, false)
 
 /** The header of an array or a map. */
 export const readCount = (reader: Reader): number => {

@@ -37,6 +37,7 @@ const queueOf = () => {
     ...{ clock, limits, socket, peer: 'c/b' },
     pressure: (paused) => said.push(paused ? 'pause' : 'resume'),
     slow: () => said.push(`slow at ${clock.now()}`),
+    torn: () => said.push('torn'),
   })
   const drain = (bytes = socket.queuedBytes): void => {
     socket.queuedBytes -= bytes
@@ -210,7 +211,7 @@ t.test('fault 53: a standstill of our own is not the peer being slow', async (t)
   const [clock, socket, said] = [new VirtualClock(), new FakeSocket(), [] as string[]]
   const view = clock.view()
   const slow = (): void => void said.push(`slow at ${clock.now()}`)
-  const queue = new SendQueue({ clock: view, limits, socket, peer: 'c/b', pressure() {}, slow })
+  const queue = new SendQueue({ clock: view, limits, socket, peer: 'c/b', pressure() {}, slow, torn: slow })
   queue.urgent(Buffer.from('waits'))
   await clock.advance(100)
   view.pause()

@@ -1,0 +1,83 @@
+/** Long work bit by bit: whose turn it is, how long a slice is, what ends it. */
+import t from 'tap'
+import { VirtualClock } from '../../src/base/clock.js'
+import { inSlices, type Slicing } from '../../src/base/slices.js'
+
+/** Values that take a while. */
+class Counting {
+  left: number
+  bits = 0
+  constructor(values: number) {
+    this.left = values
+  }
+  go(values: number): boolean {
+    this.bits += 1
+    this.left -= values
+    return this.left > 0
+  }
+}
+
+t.test('slices: works take turns, one slice a turn of all of them; what is over ends with its reason', async (t) => {
+  const clock = new VirtualClock()
+  const order: string[] = []
+  const work = (name: string) => ({
+    left: 3,
+    go() {
+      order.push(name)
+      this.left -= 1
+      return this.left > 0
+    },
+  })
+  let why: Error | undefined
+  const one = (over: Slicing['over']): Slicing => ({ clock, valuesMax: 1, over })
+  const all = ['a', 'b', 'c'].map((name) =>
+    inSlices(
+      work(name),
+      1,
+      one(() => (name === 'b' ? why : undefined)),
+    ),
+  )
+  t.same(order, ['a', 'b', 'c'], 'each begins')
+  why = new Error('given up')
+  const ended = Promise.allSettled(all)
+  await clock.run()
+  t.same(order, ['a', 'b', 'c', 'a', 'c', 'a', 'c'])
+  t.same(
+    (await ended).map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+  const few = new Counting(100)
+  const counted = inSlices(
+    few,
+    1_000,
+    one(() => undefined),
+  )
+  await clock.run()
+  await counted
+  t.equal(few.bits, 100, 'no more values at once than are allowed')
+})
+
+t.test('slices: where others take long, a slice is longer, and gets a third of the time', async (t) => {
+  const clock = new VirtualClock()
+  let now = 0
+  const slow = { ...clock, now: () => now, soon: (run: () => void) => clock.soon(run) } as Slicing['clock']
+  const bits: number[] = []
+  let left = 100
+  const work = {
+    go() {
+      now += 0.5
+      left -= 1
+      bits.push(now)
+      return left > 0
+    },
+  }
+  const done = inSlices(work, 1, { clock: slow, valuesMax: 1_000, over: () => undefined })
+  t.equal(bits.length, 2, 'a millisecond at first')
+  now += 12
+  await clock.run(0)
+  t.ok(bits.length >= 2 + 12, `${bits.length} bits: half of what others took`)
+  now += 60_000
+  await clock.run()
+  await done
+  t.equal(left, 0)
+})
