@@ -107,7 +107,7 @@ export const inTurns = async <const T extends readonly Sample[]>(
 
 /** `inFlight` loops of `act` for the time of a sample. @returns operations a second, all loops together */
 export const perSecond =
-  (pace: Pace, inFlight: number, act: () => Promise<unknown>): Sample =>
+  (pace: Pick<Pace, 'sampleMs'>, inFlight: number, act: () => Promise<unknown>): Sample =>
   async () => {
     const began = performance.now()
     const until = began + pace.sampleMs

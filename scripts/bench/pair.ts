@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createNode, genServer, type Limits, type Logger, type MobilityNode } from 'proc-mobility'
-import type { ServerCpu } from './measure.js'
+import { perSecond, type ServerCpu } from './measure.js'
 import { EchoClient, echoServer, FLUSHES, type Flush } from './raw/echo.js'
 import { TransferClient, transferServer } from './raw/transfer.js'
 import { stateOf } from './states.js'
@@ -16,6 +16,12 @@ export const subject = genServer('bench.subject', {
   calls: {
     plusOne: (_self, value: number) => value + 1,
     casts: (self) => self.state.casts,
+    /** Calls another one for so many ms. @returns calls a second */
+    drive: async (self, name: string, inFlight: number, ms: number): Promise<number> => {
+      const other = self.ref<typeof subject>(name)
+      const { values } = await perSecond({ sampleMs: ms }, inFlight, () => other.call.plusOne(1))()
+      return values[0] ?? Number.NaN
+    },
   },
   casts: {
     note: (self, _value: number) => {

@@ -3,6 +3,7 @@ import type { Question } from './question.js'
 import { bulk } from './questions/bulk.js'
 import { calls } from './questions/calls.js'
 import { casts } from './questions/casts.js'
+import { cores } from './questions/cores.js'
 import { many } from './questions/many.js'
 import { memory } from './questions/memory.js'
 import { moves } from './questions/moves.js'
@@ -17,5 +18,6 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
   many,
   memory,
   bulk,
+  cores,
   peers,
 }
