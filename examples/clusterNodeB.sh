@@ -13,5 +13,6 @@ set -eu
 NODE_NAME="${NODE_NAME:-b}" PORT="${PORT:-1806}" HOST="${HOST:-127.0.0.1}" JOIN="${JOIN:-127.0.0.1:1805}"
 SECRET="${SECRET:-}" START="${START:-0}" PING_MS="${PING_MS:-1000}"
 
+program=node
 root="$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)"
 . "$root/examples/start.sh"

@@ -1,9 +1,9 @@
-# Sourced by the four scripts, not run: builds when nothing is built yet, then becomes the node.
-# `root` is the folder of the repository.
+# Sourced by the scripts, not run: builds when nothing is built yet, then becomes the program.
+# `root` is the folder of the repository, `program` what runs.
 lock="$root/.build-lock"
 
 # Two scripts of a fresh clone may start at the same time: one builds, the other one waits.
-while [ ! -f "$root/dist/examples/node.js" ] || [ -d "$lock" ]; do
+while [ ! -f "$root/dist/examples/$program.js" ] || [ -d "$lock" ]; do
   if mkdir "$lock" 2>/dev/null; then
     trap 'rmdir "$lock"' EXIT
     trap 'exit 1' HUP INT TERM
@@ -19,4 +19,4 @@ while [ ! -f "$root/dist/examples/node.js" ] || [ -d "$lock" ]; do
 done
 
 export NODE_NAME PORT HOST JOIN SECRET START PING_MS
-exec node "$root/dist/examples/node.js"
+exec node "$root/dist/examples/$program.js"
