@@ -86,7 +86,9 @@ export class Arrival {
     this.#backoffMs = context.limits.resendMs
     this.#startedAt = context.clock.now()
     this.#letGo = options.foreign ? context.roads.keep(options.fromAddress) : () => {}
-    this.#deadline = new Alarm(context.clock, () => this.#late())
+    const ms = context.limits.moveTimeoutMs
+    const late = () => fail('ERR_TIMEOUT', { what: `The snapshot of ${this.name}`, ms })
+    this.#deadline = new Alarm(context.clock, () => this.#fail(late()))
     this.#tick = new Alarm(context.clock, () => this.#again())
     this.#doubt = new Alarm(context.clock, () => this.#doubtful())
     this.#progress()
@@ -135,10 +137,6 @@ export class Arrival {
     this.#deadline.set(this.#context.limits.moveTimeoutMs)
   }
 
-  #late(): void {
-    this.#fail(fail('ERR_TIMEOUT', { what: `The snapshot of ${this.name}`, ms: this.#context.limits.moveTimeoutMs }))
-  }
-
   // ---- what comes in
 
   chunk(message: MessageOf<'CHUNK'> | MessageOf<'CHUNK_END'>): void {
@@ -147,7 +145,8 @@ export class Arrival {
     try {
       if (message.type === 'CHUNK') {
         const received = this.#incoming.chunk(this.name, message)
-        return this.#toSource({ type: 'CREDIT', transfer: message.transfer, received })
+        if (received !== undefined) this.#toSource({ type: 'CREDIT', transfer: message.transfer, received })
+        return
       }
       this.#bytes = this.#incoming.end(this.name, message)
     } catch (error) {
@@ -269,7 +268,7 @@ export class Arrival {
 
   async #restore(): Promise<void> {
     const { host, directory, table } = this.#context
-    const { prepare, kind, returning } = { ...this.#options }
+    const { kind, returning, prepare } = this.#options
     const { line, attempt } = prepare
     try {
       const bytes = this.#bytes as Buffer

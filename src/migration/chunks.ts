@@ -136,6 +136,7 @@ export class Outgoing {
   }
 }
 
+const CRUMB_BYTES = 64
 /**
  * Room that a snapshot gets with its first chunk, if it says that it is as large: address space, which takes no memory
  * before bytes stand there. Who has sent as much gets the rest too, so that a mere announcement costs next to nothing.
@@ -161,8 +162,8 @@ export class Incoming {
     this.#total = totalBytes
   }
 
-  /** @returns the credit to give. @throws ERR_SNAPSHOT */
-  chunk(name: string, { index, bytes }: MessageOf<'CHUNK'>): number {
+  /** @returns the credit to give, if it is time. @throws ERR_SNAPSHOT */
+  chunk(name: string, { index, bytes }: MessageOf<'CHUNK'>): number | undefined {
     if (index !== this.#chunks) throw fail('ERR_SNAPSHOT', { name, reason: `chunk ${this.#chunks} is missing` })
     if (bytes.length === 0) throw fail('ERR_SNAPSHOT', { name, reason: 'a chunk is empty' })
     if (this.#received + bytes.length > this.#total)
@@ -171,7 +172,8 @@ export class Incoming {
     this.#received += bytes.length
     this.#chunks += 1
     this.#crc = checksum(bytes, this.#crc)
-    return this.#received
+    // A peer that sends crumbs gets no frame for each.
+    return bytes.length >= CRUMB_BYTES || this.#chunks % CRUMB_BYTES === 0 ? this.#received : undefined
   }
 
   /** Copies them to where they belong. */

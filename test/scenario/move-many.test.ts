@@ -273,3 +273,50 @@ t.test('acceptance 37: another secret is refused before the freeze; so is a name
   t.equal(await world.run(x.call.note('on')), 'on a')
   await world.close()
 })
+
+t.test('G10: the holder dies while moves wait for their turn: they are planned anew, and go', async (t) => {
+  const stage = await Stage.open('inside', { limits: { preparedPerPeerMax: 2 } })
+  const names = Array.from({ length: 10 }, (_, i) => `p${i}`)
+  const refs = await stage.run(Promise.all(names.map((name) => stage.node('a').start(stage.rich, { name, args: [] }))))
+  await stage.world.advance(10)
+  let frozen = 0
+  stage.node('a').on('move', ({ phase }) => {
+    if (phase !== 'freeze') return
+    frozen += 1
+    if (frozen === 2) queueMicrotask(() => stage.world.crash('c'))
+  })
+  const codes = refs.map((ref) =>
+    ref.sendMe(stage.b).then(
+      () => 'ok',
+      ({ code }: { code: string }) => code,
+    ),
+  )
+  const ends = await stage.run(Promise.all(codes), 600_000)
+  t.same(ends.slice(2), Array(8).fill('ok'))
+  t.equal(stage.node('a').stats().departures, 0)
+  await stage.world.close()
+})
+
+t.test('G10: behind moves in doubt nobody waits for ever', async (t) => {
+  const stage = await Stage.open('outside', { limits: { preparedPerPeerMax: 2 } })
+  await stage.link()
+  const names = Array.from({ length: 6 }, (_, i) => `p${i}`)
+  const refs = await stage.run(Promise.all(names.map((name) => stage.node('a').start(stage.rich, { name, args: [] }))))
+  await stage.world.advance(10)
+  const codes = names.map(() => 'waits')
+  refs.forEach((ref, at) => {
+    ref.sendMe(stage.b).catch(({ code }: { code: string }) => {
+      codes[at] = code
+    })
+  })
+  let committed = 0
+  stage.node('a').on('move', ({ phase }) => {
+    if (phase !== 'commit') return
+    committed += 1
+    if (committed === 2) queueMicrotask(() => stage.world.crash('b', { silent: true }))
+  })
+  await stage.world.advance(60_000)
+  t.same(codes.slice(2), Array(4).fill('ERR_MOVE_TIMEOUT'))
+  for (const ref of refs.slice(2)) t.equal(await stage.run(ref.call.log().then(() => 'runs on')), 'runs on')
+  await stage.world.close()
+})
