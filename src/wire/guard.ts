@@ -25,9 +25,6 @@ const PAIRS = 2
 /** A container that is not the content of an extension ends where it ends. */
 const ANYWHERE = -1
 
-/** From here on bytes can be had without a copy. A short view would keep a whole network buffer alive. */
-export const LARGE_BYTES_MIN = 4_096
-
 // The scan, one at a time: it calls nobody. Level 0 stands for the whole input, which holds one value.
 const waiting = new Float64Array(DEPTH_MAX + 1)
 const holds = new Uint8Array(DEPTH_MAX + 1)
@@ -41,8 +38,6 @@ let elementsLeft = 0
 let nestingMax = 0
 let keyBytesMax = 0
 let extensions = true
-/** Bytes in Buffers of LARGE_BYTES_MIN and more. */
-let largeBytes = 0
 
 const early = (): never => refuse('they end too early')
 
@@ -59,11 +54,6 @@ const size = (bytes: 1 | 2 | 4): number => {
 const skip = (bytes: number): void => {
   at += bytes
   if (at > input.length) early()
-}
-
-const blob = (bytes: number): void => {
-  skip(bytes)
-  if (bytes >= LARGE_BYTES_MIN) largeBytes += bytes
 }
 
 const open = (kind: number, count: number, stop: number): void => {
@@ -189,10 +179,10 @@ const sized = (type: number): void => {
       skip(size(1))
       break
     case 0xc5:
-      blob(size(2))
+      skip(size(2))
       break
     case 0xc6:
-      blob(size(4))
+      skip(size(4))
       break
     case 0xc7:
       extension(size(1))
@@ -293,35 +283,31 @@ const beginScan = (bytes: Buffer, limits: ValueLimits, allowExtensions: boolean)
   elementsLeft = limits.elementsMax - 1
   nestingMax = Math.min(limits.nestingMax, DEPTH_MAX)
   extensions = allowExtensions
-  largeBytes = 0
   begin(bytes, limits)
 }
 
-const endScan = (): number => {
+const endScan = (): void => {
   if (at !== input.length) refuse('there are more after the value')
-  return largeBytes
 }
 
 /**
  * Refuses bytes from which msgpack-lite should not make a value.
  *
  * @param allowExtensions  false for the fields of a frame, which are plain
- * @returns how many of them are in large Buffers
  * @throws ERR_DECODE
  */
-export const scan = (bytes: Buffer, limits: ValueLimits, allowExtensions: boolean): number => {
+export const scan = (bytes: Buffer, limits: ValueLimits, allowExtensions: boolean): void => {
   beginScan(bytes, limits, allowExtensions)
   walk(Number.POSITIVE_INFINITY)
-  return endScan()
+  endScan()
 }
 
 /** The same bit by bit, with other scans in between. Extensions are allowed. */
 export class Scanning {
   readonly #input: Buffer
   readonly #limits: ValueLimits
-  /** at, pending, elementsLeft, largeBytes; then waiting, holds and stops of each level. */
+  /** at, pending, elementsLeft; then waiting, holds and stops of each level. */
   #state: number[] | undefined
-  largeBytes = 0
 
   constructor(bytes: Buffer, limits: ValueLimits) {
     this.#input = bytes
@@ -333,24 +319,24 @@ export class Scanning {
     beginScan(this.#input, this.#limits, true)
     if (this.#state !== undefined) this.#restore(this.#state)
     const done = walk(values)
-    if (done) this.largeBytes = endScan()
+    if (done) endScan()
     else this.#state = this.#save()
     return !done
   }
 
   #save(): number[] {
-    const state = [at, pending, elementsLeft, largeBytes]
+    const state = [at, pending, elementsLeft]
     for (let i = 0; i <= depth; i++) state.push(waiting[i] as number, holds[i] as number, stops[i] as number)
     return state
   }
 
   #restore(state: readonly number[]): void {
-    ;[at = 0, pending = 0, elementsLeft = 0, largeBytes = 0] = state
-    depth = (state.length - 4) / 3 - 1
+    ;[at = 0, pending = 0, elementsLeft = 0] = state
+    depth = (state.length - 3) / 3 - 1
     for (let i = 0; i <= depth; i++) {
-      waiting[i] = state[4 + 3 * i] as number
-      holds[i] = state[5 + 3 * i] as number
-      stops[i] = state[6 + 3 * i] as number
+      waiting[i] = state[3 + 3 * i] as number
+      holds[i] = state[4 + 3 * i] as number
+      stops[i] = state[5 + 3 * i] as number
     }
   }
 }

@@ -4,11 +4,12 @@
  */
 import { fail } from '../base/errors.js'
 import { FieldProblem } from './checks.js'
-import { LARGE_BYTES_MIN } from './guard.js'
 import { type Reader, readOriginal } from './msgpack.js'
 import { buildError, buildProcessRef, buildReplyTo, buildTyped, EXT } from './shapes.js'
 import { valueWordAt, WORD_BYTES_MAX, wordAt } from './words.js'
 
+/** From here on a frame's bytes are handed out without a copy. A short view would keep a whole network buffer alive. */
+const LARGE_BYTES_MIN = 4_096
 /** Texts up to this are looked for among those that were seen before. */
 const SHORT = 16
 

@@ -9,6 +9,12 @@ import { Stage, type Where } from '../fixtures/stage.js'
 
 const WHERE: readonly Where[] = ['inside', 'outside']
 
+const endOf = (move: Promise<unknown>): Promise<string> =>
+  move.then(
+    () => 'ok',
+    ({ code }: { code: string }) => code,
+  )
+
 for (const kind of WORLDS) {
   t.test(`${kind}: G1 G3 G4 G9 acceptance 22, 23, 25: nothing lost, doubled or reordered under load`, async (t) => {
     const lab = await MoveLab.open(kind, { casts: 300 })
@@ -84,12 +90,7 @@ for (const where of WHERE) {
       Promise.all(names.map((name) => stage.node('a').start(stage.rich, { name, args: [] }))),
     )
     await stage.world.advance(10)
-    const codes = refs.map((ref) =>
-      ref.sendMe(stage.b).then(
-        () => 'ok',
-        ({ code }: { code: string }) => code,
-      ),
-    )
+    const codes = refs.map((ref) => endOf(ref.sendMe(stage.b)))
     await stage.run((refs[1] as (typeof refs)[0]).stop())
     t.same(await stage.run(Promise.all(codes)), ['ok', 'ERR_STOPPED', 'ok'])
     await stage.world.close()
@@ -103,12 +104,7 @@ for (const where of WHERE) {
       Promise.all(names.map((name) => stage.node('a').start(stage.rich, { name, args: [] }))),
     )
     await stage.world.advance(10)
-    const codes = refs.map((ref) =>
-      ref.sendMe(stage.b).then(
-        () => 'ok',
-        ({ code }: { code: string }) => code,
-      ),
-    )
+    const codes = refs.map((ref) => endOf(ref.sendMe(stage.b)))
     let begun = 0
     stage.node('a').on('move', ({ phase }) => {
       if (phase === 'freeze') begun += 1
@@ -172,10 +168,7 @@ for (const where of WHERE) {
         const stage = await Stage.open(where)
         await stage.link()
         const x = await stage.start()
-        const moving = x.sendMe(stage.b).then(
-          () => 'ok',
-          (error: { code: string }) => error.code,
-        )
+        const moving = endOf(x.sendMe(stage.b))
         await stage.world.advance(delay)
         await stage.run(stage.ref('c').stop())
         t.match(await stage.run(moving), /^(ok|ERR_STOPPED|ERR_LOST)$/)
@@ -285,12 +278,7 @@ t.test('G10: the holder dies while moves wait for their turn: they are planned a
     frozen += 1
     if (frozen === 2) queueMicrotask(() => stage.world.crash('c'))
   })
-  const codes = refs.map((ref) =>
-    ref.sendMe(stage.b).then(
-      () => 'ok',
-      ({ code }: { code: string }) => code,
-    ),
-  )
+  const codes = refs.map((ref) => endOf(ref.sendMe(stage.b)))
   const ends = await stage.run(Promise.all(codes), 600_000)
   t.same(ends.slice(2), Array(8).fill('ok'))
   t.equal(stage.node('a').stats().departures, 0)
