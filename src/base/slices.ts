@@ -9,6 +9,7 @@
  * ends on a node that is busy, too.
  */
 import Denque from 'denque'
+import type { MobilityError } from './errors.js'
 import type { Clock } from './ports.js'
 
 const SLICE_MS = 1
@@ -24,7 +25,7 @@ export interface Slicing {
   /** Values in one slice at most: `limits.sliceValuesMax`. */
   readonly valuesMax: number
   /** Why nobody waits for it any more. It is asked before each bit, and ends the work. */
-  readonly over: () => Error | undefined
+  readonly over: () => MobilityError | undefined
 }
 
 interface Job {

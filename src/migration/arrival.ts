@@ -274,7 +274,8 @@ export class Arrival {
       const bytes = this.#bytes as Buffer
       this.#stateBytes = bytes.length
       this.#bytes = undefined
-      const over = () => (this.phase === 'restoring' ? undefined : new Error('it was given up'))
+      const over = () =>
+        this.phase === 'restoring' ? undefined : fail('ERR_STALE', { name: this.name, reason: 'given up' })
       const { snapshot, state } = await unpack(this.#context, this.name, kind, prepare.version, bytes, over)
       const claims = this.foreign && !returning && this.phase === 'restoring'
       if (claims) this.#claimed = await directory.claim(this.name, kind.kind, line)

@@ -15,7 +15,7 @@ interface PackOptions {
   /** What both nodes take. */
   readonly bytesMax: number
   /** Why the move is over, once it is. */
-  readonly over: () => Error | undefined
+  readonly over: () => MobilityError | undefined
 }
 
 interface Packed {

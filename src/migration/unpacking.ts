@@ -1,5 +1,5 @@
 /** From the bytes that came to a state that can run: the way back of packing.ts. Nothing of it runs yet. */
-import { fail } from '../base/errors.js'
+import { fail, type MobilityError } from '../base/errors.js'
 import { within } from '../base/within.js'
 import type { AnyKind } from '../process/kind.js'
 import { rehydrate } from '../process/rehydrate.js'
@@ -13,7 +13,7 @@ export const unpack = async (
   kind: AnyKind,
   version: number,
   bytes: Buffer,
-  over: () => Error | undefined,
+  over: () => MobilityError | undefined,
 ): Promise<{ snapshot: Snapshot; state: unknown }> => {
   const { clock, limits, self } = context
   const snapshot = await decodeSnapshot(name, bytes, { clock, valuesMax: limits.sliceValuesMax, over }, limits)

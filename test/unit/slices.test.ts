@@ -1,7 +1,11 @@
 /** Long work bit by bit: whose turn it is, how long a slice is, what ends it. */
 import t from 'tap'
 import { VirtualClock } from '../../src/base/clock.js'
+import { fail, type MobilityError } from '../../src/base/errors.js'
+import { defaultLimits } from '../../src/base/limits.js'
 import { inSlices, type Slicing } from '../../src/base/slices.js'
+import type { Process } from '../../src/process/host.js'
+import { handover } from '../../src/process/mobile.js'
 
 /** Values that take a while. */
 class Counting {
@@ -28,7 +32,7 @@ t.test('slices: works take turns, one slice a turn of all of them; what is over 
       return this.left > 0
     },
   })
-  let why: Error | undefined
+  let why: MobilityError | undefined
   const one = (over: Slicing['over']): Slicing => ({ clock, valuesMax: 1, over })
   const all = ['a', 'b', 'c'].map((name) =>
     inSlices(
@@ -38,7 +42,7 @@ t.test('slices: works take turns, one slice a turn of all of them; what is over 
     ),
   )
   t.same(order, ['a', 'b', 'c'], 'each begins')
-  why = new Error('given up')
+  why = fail('ERR_STOPPED', { name: 'b', reason: 'it was given up' })
   const ended = Promise.allSettled(all)
   await clock.run()
   t.same(order, ['a', 'b', 'c', 'a', 'c', 'a', 'c'])
@@ -80,4 +84,32 @@ t.test('slices: where others take long, a slice is longer, and gets a third of t
   await clock.run()
   await done
   t.equal(left, 0)
+})
+
+t.test('G1: a kind is not asked for its handover when the move was given up while its state was copied', async (t) => {
+  const clock = new VirtualClock()
+  let asked = 0
+  const prepareHandover = (state: unknown): unknown => {
+    asked += 1
+    return state
+  }
+  const process = {
+    name: 'p',
+    state: Array.from({ length: 500 }, (_, i) => [i]),
+    kind: { spec: { prepareHandover } },
+    host: { limits: defaultLimits },
+  } as unknown as Process
+  let why: MobilityError | undefined
+  const slicing: Slicing = { clock, valuesMax: 8, over: () => why }
+  const givenUp = handover(process, slicing)
+  why = fail('ERR_STOPPED', { name: 'p', reason: 'it was given up' })
+  const outcome = givenUp.catch((error: unknown) => error)
+  await clock.run()
+  t.equal(await outcome, why)
+  t.equal(asked, 0)
+  why = undefined
+  const handed = handover(process, slicing)
+  await clock.run()
+  t.strictSame(await handed, process.state)
+  t.equal(asked, 1)
 })
