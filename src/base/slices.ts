@@ -37,13 +37,18 @@ interface Job {
   reject(error: unknown): void
 }
 
+/** @throws what `over` says */
+export const checkWanted = ({ over }: Pick<Slicing, 'over'>): void => {
+  const why = over()
+  if (why !== undefined) throw why
+}
+
 /** @returns whether there is more to do */
 const slice = ({ work, step, slicing }: Pick<Job, 'work' | 'step' | 'slicing'>, ms: number): boolean => {
-  const { clock, valuesMax, over } = slicing
+  const { clock, valuesMax } = slicing
   const began = clock.now()
   for (let left = valuesMax; left > 0; left -= step) {
-    const why = over()
-    if (why !== undefined) throw why
+    checkWanted(slicing)
     if (!work.go(Math.min(step, left))) return false
     if (clock.now() - began >= ms) return true
   }

@@ -48,6 +48,11 @@ interface PendingAck extends ChannelId {
   taken: number
 }
 
+const cursorOf = (cursors: LazyMap<string, Cursor>, { origin, lane }: Pick<ChannelId, 'origin' | 'lane'>) => {
+  const sender = parseOrigin(origin)
+  return sender === undefined ? undefined : cursors.get(sender.cursorKeys[lane])
+}
+
 /** A sender of this node hears at once when so much was taken: what it keeps until then is memory that grows old. */
 const OWN_ACK_EVERY = 32
 
@@ -112,7 +117,7 @@ export class Inbox {
       return this.#receipt(parcel, { type: 'gone', epoch: life?.epoch ?? 0, next: 0, reason: life?.reason ?? 'noproc' })
     }
     const sender = parseOrigin(parcel.origin)
-    const cursor = sender === undefined ? undefined : life.cursors.get(sender.cursorKeys[parcel.lane])
+    const cursor = cursorOf(life.cursors, parcel)
     const known = cursor?.incarnation === sender?.incarnation ? cursor?.next : undefined
     this.#receipt(parcel, { type: 'gone', epoch: life.epoch, next: known ?? FIRST_SEQ, reason: life.reason })
   }
@@ -178,7 +183,7 @@ export class Inbox {
 
   /** The answer to the last that was taken is on its way, and acknowledges all. */
   answered(process: Process, { origin, lane, seq }: CallId): void {
-    const cursor = process.cursors.get(parseOrigin(origin)?.cursorKeys[lane] ?? '')
+    const cursor = cursorOf(process.cursors, { origin, lane })
     if (cursor?.next === seq + 1) this.#acks.delete(cursor)
   }
 
@@ -192,9 +197,8 @@ export class Inbox {
     // Frozen since: it must not acknowledge any more, and need not, the cursor travels.
     if (!process.accepting && process.phase !== 'ending' && process.phase !== 'ended')
       return this.#drop(process, origin)
-    const key = parseOrigin(origin)?.cursorKeys[lane] ?? ''
     const { line, epoch } = process
-    if (process.cursors.get(key) === cursor)
+    if (cursorOf(process.cursors, { origin, lane }) === cursor)
       this.#receipt({ name, origin, lane }, { type: 'ack', line, epoch, next: cursor.next })
   }
 

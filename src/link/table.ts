@@ -40,6 +40,7 @@ export class LinkTable {
     const key = nodeKey(link.peer)
     this.#known.delete(key)
     this.#known.set(key, incarnation)
+    if (this.#known.size <= this.#knownMax) return
     const linked = new Set(this.all().map((up) => nodeKey(up.peer)))
     for (const old of this.#known.keys()) {
       if (this.#known.size <= this.#knownMax) return

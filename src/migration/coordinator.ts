@@ -5,7 +5,7 @@
  *   BEGIN, ABORT, TAKE -> Holders        WHERE, LOCATED_OK -> Delegations      LOCATED -> Gateways
  */
 import { fail, type MobilityError } from '../base/errors.js'
-import { type Identity, sameIdentity } from '../base/ids.js'
+import { type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
 import type { Link } from '../link/link.js'
 import type { Destination } from '../process/destination.js'
 import type { MoveOptions, MoveResult } from '../process/directives.js'
@@ -240,7 +240,8 @@ export class Coordinator {
       case 'ABORTED':
       case 'ACTIVATED': {
         const departure = this.#departures.get(message.name)
-        if (departure?.is(message.attempt) === true) departure.received(link, message)
+        if (departure !== undefined && sameAttempt(departure.attempt, message.attempt))
+          departure.received(link, message)
         else this.#unexpected(link, message)
         return true
       }

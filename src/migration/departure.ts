@@ -5,7 +5,7 @@
  */
 import { Alarm } from '../base/alarm.js'
 import { fail, type MobilityError } from '../base/errors.js'
-import { type Address, type Attempt, type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
+import { type Address, type Attempt, type Identity, sameIdentity } from '../base/ids.js'
 import type { Link } from '../link/link.js'
 import type { Destination } from '../process/destination.js'
 import type { Process } from '../process/host.js'
@@ -115,8 +115,6 @@ export class Departure {
   get name(): string {
     return this.process.name
   }
-
-  readonly is = (attempt: Attempt): boolean => sameAttempt(this.attempt, attempt)
 
   start(): void {
     this.#progress()

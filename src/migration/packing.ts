@@ -1,5 +1,6 @@
 /** From a frozen process to the bytes that leave. Nothing of it is changed (G6). */
 import { fail, type MobilityError, reasonOf } from '../base/errors.js'
+import { checkWanted } from '../base/slices.js'
 import { within } from '../base/within.js'
 import type { Process } from '../process/host.js'
 import type { CallId } from '../process/mailbox.js'
@@ -39,8 +40,7 @@ export const pack = async (context: MoveContext, process: Process, options: Pack
     const sends = channels.unacked(process)
     const snapshot = { image: dehydrate(process, handed), answers, sends }
     const packed = await encodeSnapshot(name, snapshot, slicing, limits)
-    const why = over()
-    if (why !== undefined) throw why
+    checkWanted(slicing)
     const { bytes } = packed
     if (bytes > bytesMax) throw fail('ERR_STATE_TOO_LARGE', { name, bytes, limit: bytesMax })
     return { packed, sends }

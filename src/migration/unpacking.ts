@@ -1,5 +1,6 @@
 /** From the bytes that came to a state that can run: the way back of packing.ts. Nothing of it runs yet. */
 import { fail, type MobilityError } from '../base/errors.js'
+import { checkWanted } from '../base/slices.js'
 import { within } from '../base/within.js'
 import type { AnyKind } from '../process/kind.js'
 import { rehydrate } from '../process/rehydrate.js'
@@ -16,9 +17,9 @@ export const unpack = async (
   over: () => MobilityError | undefined,
 ): Promise<{ snapshot: Snapshot; state: unknown }> => {
   const { clock, limits, self } = context
-  const snapshot = await decodeSnapshot(name, bytes, { clock, valuesMax: limits.sliceValuesMax, over }, limits)
-  const why = over()
-  if (why !== undefined) throw why
+  const slicing = { clock, valuesMax: limits.sliceValuesMax, over }
+  const snapshot = await decodeSnapshot(name, bytes, slicing, limits)
+  checkWanted(slicing)
   const ms = limits.moveTimeoutMs
   const late = () => fail('ERR_TIMEOUT', { what: `Restoring ${name}`, ms })
   const work = rehydrate(kind, name, self().identity.node, version, snapshot.image.handed)

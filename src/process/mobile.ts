@@ -1,7 +1,7 @@
 /** A process as data and back: `dehydrate` and `restore` stand side by side, field by field. */
 import { fail, reasonOf } from '../base/errors.js'
 import { invariant } from '../base/invariant.js'
-import type { Slicing } from '../base/slices.js'
+import { checkWanted, type Slicing } from '../base/slices.js'
 import { stateValueLimits } from '../wire/codec.js'
 import { copyInSlices } from '../wire/slices.js'
 import type { Process, ProcessHost } from './host.js'
@@ -18,8 +18,7 @@ export const handover = async (process: Process, slicing: Slicing): Promise<unkn
   if (prepareHandover === undefined) return process.state
   const own = await copyInSlices(process.state, 'state', stateValueLimits(process.host.limits), slicing)
   // It may have been given up since the last slice, and run again.
-  const why = slicing.over()
-  if (why !== undefined) throw why
+  checkWanted(slicing)
   try {
     return await prepareHandover(own)
   } catch (error) {

@@ -45,7 +45,8 @@ const inOne = (writer: Writer): Buffer => {
   return writer.buffer.subarray(start, offset)
 }
 
-const inPieces = (writer: Writer): Buffer[] => {
+/** The same, large Buffers as they are. */
+export const inPieces = (writer: Writer): Buffer[] => {
   writer.flush()
   const pieces = writer.buffers ?? []
   writer.buffers = []

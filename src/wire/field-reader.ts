@@ -7,10 +7,13 @@
  */
 import { wrong } from './checks.js'
 import { skipValues } from './guard.js'
-import { takeBytes } from './reader.js'
+import { copyBytes } from './reader.js'
 import type { ValueLimits } from './trail.js'
 import { isUtf8At } from './utf8.js'
 import { WORD_BYTES_MAX, wordAt } from './words.js'
+
+/** From here on a frame's bytes are handed out without a copy. A short view would keep a whole network buffer alive. */
+const LARGE_BYTES_MIN = 4_096
 
 const double = new Float64Array(1)
 const doubleBytes = new Uint8Array(double.buffer)
@@ -186,7 +189,8 @@ export class FieldReader {
     const start = this.#at
     if (start + length <= this.#bytes.length) {
       this.#at = start + length
-      return takeBytes(this.#bytes, start, length, true)
+      if (length >= LARGE_BYTES_MIN) return this.#bytes.subarray(start, this.#at)
+      return copyBytes(this.#bytes, start, length)
     }
     this.#at = before
     return undefined

@@ -8,8 +8,6 @@ import { type Reader, readOriginal } from './msgpack.js'
 import { buildError, buildProcessRef, buildReplyTo, buildTyped, EXT } from './shapes.js'
 import { valueWordAt, WORD_BYTES_MAX, wordAt } from './words.js'
 
-/** From here on a frame's bytes are handed out without a copy. A short view would keep a whole network buffer alive. */
-const LARGE_BYTES_MIN = 4_096
 /** Texts up to this are looked for among those that were seen before. */
 const SHORT = 16
 
@@ -97,17 +95,15 @@ const readDouble = (reader: Reader): number => {
   return double[0] as number
 }
 
-/** Bytes of the input: a copy, or, where that is allowed and they are many, a view. */
-export const takeBytes = (input: Buffer, start: number, length: number, views: boolean): Buffer => {
-  if (views && length >= LARGE_BYTES_MIN) return input.subarray(start, start + length)
+/** Bytes of the input, in memory of their own. */
+export const copyBytes = (input: Buffer, start: number, length: number): Buffer => {
   const out = Buffer.allocUnsafe(length)
   if (length > 32) input.copy(out, 0, start, start + length)
   else for (let i = 0; i < length; i++) out[i] = input[start + i] as number
   return out
 }
 
-const readBytes = (reader: Reader, length: number): Buffer =>
-  takeBytes(reader.buffer, take(reader, length), length, false)
+const readBytes = (reader: Reader, length: number): Buffer => copyBytes(reader.buffer, take(reader, length), length)
 
 /** The header of an array or a map. */
 export const readCount = (reader: Reader): number => {

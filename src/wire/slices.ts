@@ -6,7 +6,7 @@
  */
 import { fail, isMobilityError, reasonOf } from '../base/errors.js'
 import { inSlices, type Slicing } from '../base/slices.js'
-import { newReader, newWriter } from './codec.js'
+import { inPieces, newReader, newWriter } from './codec.js'
 import { Scanning } from './guard.js'
 import { Reading } from './reading.js'
 import { Trail, type ValueLimits } from './trail.js'
@@ -35,8 +35,7 @@ export const encodeInSlices = async (
     if (isMobilityError(error)) throw error
     throw fail('ERR_NOT_PORTABLE', { path: root, why: reasonOf(error) }, { cause: error })
   }
-  writer.flush()
-  return writer.buffers ?? []
+  return inPieces(writer)
 }
 
 /** As `decodeValue`. @throws ERR_DECODE, and what `over` says */

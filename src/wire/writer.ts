@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer'
 import type { Bytes } from './checks.js'
 import { type Writer, writeOriginal } from './msgpack.js'
+import { bytesOf } from './pieces.js'
 import type { ProcessRef, ReplyTo } from './refs.js'
 import {
   checkBigint,
@@ -94,7 +95,7 @@ export const writeList = (writer: Writer, count: number): void => writeHeader(wr
 
 export const writeBytes = (writer: Writer, value: Bytes): void => {
   if (Buffer.isBuffer(value)) return writeOriginal(writer, value)
-  const length = value.reduce((sum, piece) => sum + piece.length, 0)
+  const length = bytesOf(value)
   // As msgpack-lite: 255 bytes have a header of three.
   const header = length < 0xff ? 2 : length <= 0xffff ? 3 : 5
   const at = writer.reserve(header)
