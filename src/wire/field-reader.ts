@@ -7,16 +7,13 @@
  */
 import { wrong } from './checks.js'
 import { skipValues } from './guard.js'
-import { copyBytes } from './reader.js'
+import { copyBytes, doubleAt } from './reader.js'
 import type { ValueLimits } from './trail.js'
 import { isUtf8At } from './utf8.js'
 import { WORD_BYTES_MAX, wordAt } from './words.js'
 
 /** From here on a frame's bytes are handed out without a copy. A short view would keep a whole network buffer alive. */
 const LARGE_BYTES_MIN = 4_096
-
-const double = new Float64Array(1)
-const doubleBytes = new Uint8Array(double.buffer)
 
 const empty = Buffer.alloc(0)
 
@@ -123,9 +120,8 @@ export class FieldReader {
     const input = this.#bytes
     const at = this.#at
     if (at + 9 > input.length) return undefined
-    for (let i = 0; i < 8; i++) doubleBytes[i] = input[at + 8 - i] as number
     this.#at = at + 9
-    return double[0]
+    return doubleAt(input, at + 1)
   }
 
   /** No field of ours is written like this. */

@@ -88,10 +88,9 @@ const readMany = (reader: Reader, count: number): unknown[] => {
 const double = new Float64Array(1)
 const doubleBytes = new Uint8Array(double.buffer)
 
-const readDouble = (reader: Reader): number => {
-  const { buffer } = reader
-  const last = take(reader, 8) + 7
-  for (let i = 0; i < 8; i++) doubleBytes[i] = buffer[last - i] as number
+/** The big-endian double there. */
+export const doubleAt = (input: Buffer, start: number): number => {
+  for (let i = 0; i < 8; i++) doubleBytes[i] = input[start + 7 - i] as number
   return double[0] as number
 }
 
@@ -209,7 +208,7 @@ const readSized = (reader: Reader, type: number): unknown => {
     case 0xc9:
       return readExt(reader, number(reader, 4))
     case 0xcb:
-      return readDouble(reader)
+      return doubleAt(reader.buffer, take(reader, 8))
     case 0xd9:
       return readText(reader, number(reader, 1))
     case 0xda:
