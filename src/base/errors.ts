@@ -167,6 +167,16 @@ export const ERRORS = {
     'The secret is too weak: {why}. Use at least 16 random bytes, for example from `openssl rand -base64 24`.',
   ),
   ERR_OPTION: entry('no', false, 'Option {option}: {why}.'),
+  ERR_NODE_LEAVING: entry(
+    'no',
+    true,
+    'Node {node} is about to leave and takes nothing in. Start {name} on another member, or call uncordon() there.',
+  ),
+  ERR_NO_PLACE: entry(
+    'no',
+    true,
+    'No member can take {name}: {reason}. Add a node that has kind {kind}, or end the process.',
+  ),
   ERR_NODE_STOPPED: entry('no', false, 'Node {node} is stopped. Create a new one.'),
   ERR_INVARIANT: entry('maybe', false, 'This should be impossible: {what}. Please report it with the log around it.'),
 } as const satisfies Record<string, ErrorEntry>

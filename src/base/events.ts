@@ -10,6 +10,11 @@ export interface EventMap {
   nodeup: { node: string; incarnation: number; address: string }
   nodedown: { node: string; incarnation: number; reason: 'left' | 'refused' | 'restarted' | 'silent' | 'operator' }
   suspected: { node: string; incarnation: number; suspect: boolean }
+  /** A node is about to leave and takes nothing in, or stays after all. `node` is that node. */
+  cordoned: { node: string; cordoned: boolean }
+  /** A drain begins, and ends. What could not move stays here, by name. */
+  draining: { processes: number }
+  drained: { moved: number; left: readonly string[]; ms: number }
   linkup: { peer: string; address: string; ms: number }
   linkdown: { peer: string; code: string; reason: string }
   linkrefused: { peer: string; code: string; reason: string }

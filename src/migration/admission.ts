@@ -85,6 +85,7 @@ export class Admission {
     const { name, attempt, version, totalBytes } = prepare
     const { node } = this.#context.self().identity
     if (this.#context.stopping()) return fail('ERR_REFUSED', { node, name, reason: 'it stops' })
+    if (this.#context.isLeaving(node)) return fail('ERR_REFUSED', { node, name, reason: 'it is about to leave' })
     const kind = kinds.get(prepare.kind)
     if (kind === undefined) return fail('ERR_KIND_UNKNOWN', { node, kind: prepare.kind })
     const oldest = oldestReadable(kind)

@@ -42,6 +42,8 @@ export interface MoveContext {
   self(): { readonly identity: Identity; readonly address: Address }
   /** The node stops: nothing leaves any more, and nothing is let in. */
   stopping(): boolean
+  /** This node, or that member, is about to leave: it takes nothing in. */
+  isLeaving(node: string): boolean
   /** Everyone whose messages a frozen copy of the name dropped is told where it is now. */
   callBack(name: string): void
   /** Is exactly this life known to have ended, of a member or of a node of another cluster? */

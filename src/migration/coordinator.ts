@@ -358,6 +358,11 @@ export class Coordinator {
     )
   }
 
+  /** Moves that are over here, and of which a new owner has not heard all that it waits for. */
+  get unsettled(): number {
+    return this.#departures.size + this.#flushing.size
+  }
+
   sweep(): void {
     this.#arrivals.sweep()
     this.#flushing.sweep()

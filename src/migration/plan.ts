@@ -73,12 +73,15 @@ const dial = async (context: MoveContext, to: Address): Promise<Link | undefined
   }
 }
 
-/** The name's own choice among those that could be asked, so that the load of holding is spread. */
+/** The name's own choice among those that could be asked and stay, so that the load of holding is spread. */
 const chooseHolder = (context: MoveContext, name: string, destination: string | undefined): Identity | undefined => {
   const able = context.peers
     .live()
     .filter(
-      ({ node, incarnation }) => node !== destination && context.roads.member(node)?.peer.incarnation === incarnation,
+      ({ node, incarnation }) =>
+        node !== destination &&
+        !context.isLeaving(node) &&
+        context.roads.member(node)?.peer.incarnation === incarnation,
     )
   const chosen = homeOf(name, ringOf(able.map(({ node }) => node)))
   const { cluster } = context.self().identity

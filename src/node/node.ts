@@ -6,6 +6,7 @@ import { type Address, addressText, checkName, type Identity } from '../base/ids
 import type { Limits } from '../base/limits.js'
 import { hexId } from '../base/ports.js'
 import { realRandom } from '../base/random.js'
+import type { DrainOptions, DrainResult } from '../cluster/drain.js'
 import type { Parked } from '../migration/coordinator.js'
 import type { AnyKind, ArgsOf, Ref } from '../process/kind.js'
 import { makeRef, type RefPort } from '../process/ref.js'
@@ -13,6 +14,7 @@ import { ServerProcess } from '../process/server.js'
 import { tcpTransport } from '../transport/tcp.js'
 import { stateValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
+import { Leaving } from './leaving.js'
 import { checkOptions, type NodeOptions } from './options.js'
 import { Outlet } from './outlet.js'
 import { Parts, type World } from './parts.js'
@@ -51,13 +53,15 @@ export type NodeStats = Readonly<Record<string, number>>
 export class MobilityNode {
   readonly #parts: Parts
   readonly #port: RefPort
-  #stopping: Promise<void> | undefined
+  readonly #leaving: Leaving
 
   /** Made by `createNode`. */
   constructor(parts: Parts) {
     this.#parts = parts
     const monitor = (name: string) => parts.monitors.open(name)
-    this.#port = new Outlet({ channels: parts.channels, limits: parts.settings.limits, monitor })
+    const outlet = new Outlet({ channels: parts.channels, limits: parts.settings.limits, monitor })
+    this.#port = outlet
+    this.#leaving = new Leaving(parts, outlet)
   }
 
   get name(): string {
@@ -83,18 +87,20 @@ export class MobilityNode {
    * Starts a process under a name that nobody has, in the whole cluster.
    * @returns a ref; the name is registered, and the next line here finds it
    * @throws ERR_ALREADY_STARTED (fields.node says where) ERR_KIND_UNKNOWN ERR_NAME_INVALID ERR_BAD_ARGUMENT
-   *   ERR_NOT_PORTABLE (its args) ERR_START_FAILED ERR_START_IGNORED ERR_CLAIM_TIMEOUT ERR_NODE_STOPPED
+   *   ERR_NOT_PORTABLE (its args) ERR_START_FAILED ERR_START_IGNORED ERR_CLAIM_TIMEOUT ERR_NODE_LEAVING
+   *   ERR_NODE_STOPPED
    */
   async start<K extends AnyKind>(kind: K, options: StartOptions<K>): Promise<Ref<K>> {
-    const { identity, settings, registry, table, host, events } = this.#parts
-    if (this.#stopping !== undefined) throw fail('ERR_NODE_STOPPED', { node: this.name })
+    const { identity, settings, registry, table, host, events, cordons } = this.#parts
+    if (this.#leaving.stopping) throw fail('ERR_NODE_STOPPED', { node: this.name })
     const { name, args } = checkStart(options, settings.limits)
+    if (cordons.on) throw fail('ERR_NODE_LEAVING', { node: this.name, name })
     if (kind === undefined || kind === null || settings.kinds.get(kind.kind) !== kind) {
       throw fail('ERR_KIND_UNKNOWN', { node: identity.node, kind: String(kind?.kind) })
     }
     const entry = await registry.claim(name, kind.kind)
     // Nobody would end it any more. The claim ends with the node.
-    if (this.#stopping !== undefined) throw fail('ERR_NODE_STOPPED', { node: this.name })
+    if (this.#leaving.stopping) throw fail('ERR_NODE_STOPPED', { node: this.name })
     const { epoch, line } = entry
     const process = new ServerProcess(host, { name, kind, args, epoch, line })
     table.set(process)
@@ -177,45 +183,41 @@ export class MobilityNode {
   }
 
   /**
+   * May it be given work? False from `cordon()` or `drain()` on, while it stops, and while its members do not agree on
+   * who is one. For the readiness probe of whatever runs it.
+   */
+  get ready(): boolean {
+    return !this.#leaving.stopping && !this.#parts.cordons.on && this.#parts.registry.settled
+  }
+
+  /** From now on it takes nothing in: no start, no arrival. What it has goes on. The other members are told. */
+  cordon(): void {
+    this.#parts.cordons.set(true)
+  }
+
+  /** Takes back `cordon()`, or what `drain()` did of it. */
+  uncordon(): void {
+    this.#parts.cordons.set(false)
+  }
+
+  /**
+   * Moves every process to another member, live, and stays cordoned: what to call before `stop()` (G13). One that does
+   * not answer costs the others nothing.
+   *
+   * @returns what went where; `left` names what is here still, with the reason. Called again while it is under way, it
+   *   returns the same.
+   * @throws ERR_BAD_ARGUMENT ERR_NODE_STOPPED
+   */
+  async drain(options?: DrainOptions): Promise<DrainResult> {
+    return this.#leaving.drain(options)
+  }
+
+  /**
    * Terminates its processes, the last started first, and leaves the cluster. Nothing moves: that is what drain is for.
    * Resolves when all sockets and timers are gone.
    */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop()
-    return this.#stopping
-  }
-
-  async #stop(): Promise<void> {
-    const { coordinator, table, links, settings, world } = this.#parts
-    this.#parts.stopping = true
-    const until = world.clock.now() + settings.limits.moveTimeoutMs
-    while (coordinator.quiesce('the node stops') > 0 && world.clock.now() < until) await this.#wait(10)
-    // Again until none is left: one that was starting may have come in meanwhile.
-    while (table.size > 0) {
-      for (const process of table.all().reverse()) {
-        if (process.phase === 'inert' || process.phase === 'frozen') process.depart('the node stopped')
-        else if (process.phase !== 'moved' && process.phase !== 'ended') await this.#end(process as ServerProcess)
-        table.delete(process)
-      }
-    }
-    // What was just published goes out before the links say goodbye.
-    await this.#wait(0)
-    this.#parts.close()
-    await links.close('stopped')
-  }
-
-  /** A handler that does not end within its time is left behind. */
-  async #end(process: ServerProcess): Promise<void> {
-    const ms = process.kind.spec.shutdownMs ?? this.#parts.settings.limits.shutdownMs
-    process.system({ what: 'stop', from: undefined, reason: 'shutdown' })
-    // terminate and detach have as much each.
-    const timer = this.#parts.world.clock.after(3 * ms + 10, () => process.kill())
-    await process.whenEnded
-    timer.cancel()
-  }
-
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#parts.world.clock.after(ms, resolve))
+    return this.#leaving.stop()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -11,21 +11,24 @@ import type { Clock, Random } from '../base/ports.js'
 import { Channels } from '../channel/channels.js'
 import { Inbox } from '../channel/inbox.js'
 import { Replies } from '../channel/replies.js'
+import { Candidates } from '../cluster/candidates.js'
+import { Cordons } from '../cluster/cordons.js'
 import { Membership } from '../cluster/membership.js'
+import { type Placement, rendezvous } from '../cluster/placement.js'
 import type { Link } from '../link/link.js'
 import { Links } from '../link/links.js'
 import type { MoveContext } from '../migration/context.js'
 import { Coordinator } from '../migration/coordinator.js'
 import { oldestReadable } from '../process/gen-server.js'
-import type { Process, ProcessHost } from '../process/host.js'
+import type { ProcessHost } from '../process/host.js'
+import type { KindTable } from '../process/kind.js'
 import { ProcessTable } from '../process/process-table.js'
 import { Scheduler } from '../process/scheduler.js'
-import type { Fate } from '../process/watches.js'
-import { isNoEnd, saidAtEnd } from '../registry/reasons.js'
 import { Registry } from '../registry/registry.js'
 import type { Transport } from '../transport/transport.js'
-import type { Entry, Member, Message } from '../wire/messages.js'
+import type { KindOffer, Member, Message } from '../wire/messages.js'
 import { answer } from './answers.js'
+import { Names } from './names.js'
 import type { Settings } from './options.js'
 import { Monitors, Outlet } from './outlet.js'
 import { Pulse } from './pulse.js'
@@ -43,13 +46,20 @@ export interface World {
 
 const SWEEP_MS = 10_000
 
+const offersOf = (kinds: KindTable): KindOffer[] =>
+  [...kinds.values()].map((kind) => ({ kind: kind.kind, version: kind.version, oldest: oldestReadable(kind) }))
+
 export class Parts {
   readonly settings: Settings
   readonly world: World
   readonly events: Events
-  readonly table = new ProcessTable((name) => this.#notice(name))
+  readonly table = new ProcessTable((name) => this.names.notice(name))
+  readonly names = new Names(this)
   readonly links: Links
   readonly membership: Membership
+  readonly cordons: Cordons
+  readonly candidates: Candidates
+  readonly placement: Placement = rendezvous()
   readonly registry: Registry
   readonly channels: Channels
   readonly inbox: Inbox
@@ -66,7 +76,6 @@ export class Parts {
   stopping = false
   #identity: Identity
   #origin: Origin
-  readonly #watching = new Set<Process>()
   #sweep = { cancel(): void {} }
 
   constructor(settings: Settings, world: World, identity: Identity) {
@@ -78,8 +87,10 @@ export class Parts {
     this.events = new Events(identity.node, settings.logger)
     this.links = this.#makeLinks()
     this.membership = this.#makeMembership()
+    this.cordons = new Cordons({ events: this.events, self: () => this.identity, peers: this.membership })
+    this.candidates = this.#makeCandidates()
     this.registry = this.#makeRegistry()
-    this.registry.watch((entry, before, change) => this.#changed(entry, before, change))
+    this.registry.watch((entry, before, change) => this.names.changed(entry, before, change))
     this.router = this.#makeRouter()
     const { clock } = world
     const { limits } = settings
@@ -103,8 +114,7 @@ export class Parts {
       posted: (process, to) => this.inbox.answered(process, to),
       isDead: (sender) => this.#isDead(parseOrigin(sender)),
     })
-    const fate = (name: string) => this.#fate(name)
-    this.monitors = new Monitors(fate)
+    this.monitors = new Monitors((name) => this.names.fate(name))
     this.host = this.#makeHost()
     this.roads = new LinkRoads({
       clock,
@@ -130,15 +140,31 @@ export class Parts {
   #makeMembership(): Membership {
     const { clock } = this.world
     const { limits, logger: log } = this.settings
+    const memberUp = (member: Member): void => {
+      this.cordons.memberUp(member)
+      this.registry.memberUp(member)
+    }
     const memberDown = ({ node, incarnation }: Member, reason: string): void => {
+      this.cordons.memberDown({ node, incarnation })
       this.registry.memberDown(node, incarnation)
       const { cluster } = this.identity
       this.coordinator.died({ cluster, node, incarnation }, reason === 'silent' ? 'verdict' : 'proved')
     }
     const { events, links } = this
     const memberProved = (member: Member): void => this.coordinator.died({ ...this.identity, ...member }, 'proved')
-    const handlers = { memberUp: (member: Member) => this.registry.memberUp(member), memberDown, memberProved }
+    const handlers = { memberUp, memberDown, memberProved }
     return new Membership({ clock, log, events, limits, links, self: () => this.identity, handlers })
+  }
+
+  #makeCandidates(): Candidates {
+    const own = offersOf(this.settings.kinds)
+    const linked = (node: string) => this.links.to(this.identity.cluster, node)?.peer.kinds
+    return new Candidates({
+      self: () => this.identity,
+      peers: this.membership,
+      isLeaving: (node) => this.cordons.isLeaving(node),
+      offers: (node) => (node === this.identity.node ? own : linked(node)),
+    })
   }
 
   #makeRegistry(): Registry {
@@ -155,7 +181,7 @@ export class Parts {
       hooks: {
         holds: (...which) => this.coordinator.holds(...which),
         adoptDelegation: (entry) => this.coordinator.gateways.adopt(entry),
-        superseded: (entry) => this.#superseded(entry),
+        superseded: (entry) => this.names.superseded(entry),
         isLeaving: (name) => this.coordinator.isLeaving(name),
       },
     })
@@ -192,11 +218,6 @@ export class Parts {
   #makeLinks(): Links {
     const { clock, random, transport } = this.world
     const { limits, logger: log, secret, kinds } = this.settings
-    const offers = [...kinds.values()].map((kind) => ({
-      kind: kind.kind,
-      version: kind.version,
-      oldest: oldestReadable(kind),
-    }))
     return new Links({
       clock,
       random,
@@ -205,7 +226,7 @@ export class Parts {
       transport,
       limits,
       ...(secret === undefined ? {} : { secret }),
-      self: () => ({ identity: this.identity, listen: this.address, joining: false, kinds: offers }),
+      self: () => ({ identity: this.identity, listen: this.address, joining: false, kinds: offersOf(kinds) }),
       handlers: {
         up: (link) => this.#linkUp(link),
         down: (link, code, reason) => this.#linkDown(link, code, reason),
@@ -241,6 +262,7 @@ export class Parts {
       self: () => ({ identity: this.identity, address: this.address }),
       callBack: (name) => this.router.callBack(name),
       stopping: () => this.stopping,
+      isLeaving: (node) => this.cordons.isLeaving(node),
       isDead: (identity) => this.#isDead(identity),
       witness: (name, member, dead, agreed) => this.registry.witness(name, member.node, dead, agreed),
     }
@@ -262,9 +284,9 @@ export class Parts {
       reply: (process, to, outcome, dueAt) => answer(this, process, to, outcome, dueAt),
       outlet: (process) => new Outlet(ways, process),
       move: (process, to, options, answer) => this.coordinator.move(process, to, options, answer),
-      ended: (process, reason) => this.#ended(process, reason),
-      watching: (process) => this.#watching.add(process),
-      fate: (name) => this.#fate(name),
+      ended: (process, reason) => this.names.ended(process, reason),
+      watching: (process) => this.names.watching(process),
+      fate: (name) => this.names.fate(name),
     }
   }
 
@@ -304,71 +326,8 @@ export class Parts {
         name: '',
       })
     if (message.type === 'MEMBERS') this.membership.received(link, message)
+    else if (message.type === 'CORDON') this.cordons.received(link.peer, message)
     else this.registry.received(link.peer, message)
-  }
-
-  // ---- names
-
-  #changed(entry: Entry, before: Entry | undefined, change: 'changed' | 'recovering'): void {
-    this.channels.routeChanged(entry.name)
-    if (change === 'recovering') return
-    this.coordinator.gateways.registered(entry)
-    if (entry.status === 'live' && (before === undefined || before.line === entry.line)) return
-    this.#notice(entry.name)
-  }
-
-  /** What is known of the name has changed: the registry's word, or which copy is here (G8). */
-  #notice(name: string): void {
-    this.monitors.notice(name)
-    for (const process of this.#watching) {
-      if (process.watches.size === 0 || process.phase === 'moved' || process.phase === 'ended')
-        this.#watching.delete(process)
-      else process.notice(name)
-    }
-  }
-
-  #fate(name: string): Fate | undefined {
-    const process = this.table.get(name)
-    // What an inert copy is of may have ended elsewhere.
-    if (process !== undefined && process.phase !== 'inert') return { line: process.line, alive: true, reason: '' }
-    const entry = this.registry.lookup(name)
-    if (entry === undefined || isNoEnd(entry)) return undefined
-    return { line: entry.line, alive: entry.status === 'live', reason: entry.reason }
-  }
-
-  /** G2: an owner in a higher epoch is known, so the copy here stops. */
-  #superseded(entry: Entry): void {
-    const process = this.table.get(entry.name)
-    if (process === undefined || this.coordinator.superseded(entry)) return
-    if (process.phase === 'inert') return
-    this.settings.logger.error(
-      { name: entry.name, node: entry.node },
-      `${entry.name} runs on ${entry.node} in a higher epoch; the copy here stops`,
-    )
-    this.events.emit('conflict', {
-      name: entry.name,
-      keptEpoch: entry.epoch,
-      stoppedEpoch: process.epoch,
-      keptNode: entry.node,
-    })
-    process.kill()
-  }
-
-  #ended(process: Process, reason: string): void {
-    const { name, epoch, line } = process
-    if (this.table.get(name) !== process) return
-    this.table.delete(process)
-    this.inbox.ended(process, reason)
-    const { node, incarnation } = this.identity
-    const kind = process.kind.kind
-    const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'ended', reason: saidAtEnd(reason) }
-    const known = this.registry.lookup(name)
-    if (known === undefined || known.epoch < epoch || (known.node === node && known.epoch === epoch)) {
-      this.registry.publish(entry)
-      this.coordinator.delegations.ended(entry)
-    }
-    this.events.emit('stopped', { name, kind, epoch, reason })
-    this.router.callBack(name)
   }
 
   // ---- time

@@ -24,6 +24,7 @@ export const KIND = {
   RECOVER_ASK: 37,
   RECOVER_SAY: 38,
   MEMBERS: 39,
+  CORDON: 40,
   PREPARE: 48,
   CHUNK: 49,
   CHUNK_END: 50,

@@ -109,6 +109,8 @@ export const MESSAGES = {
   /** `agreed` false: that node is not dead for me, ask again */
   RECOVER_SAY: message({ id: uint(), agreed: flag, held: list(name, 1_024) }),
   MEMBERS: message({ members: list(member, 1_024) }),
+  /** The sender is about to leave, and takes nothing in; or it stays after all */
+  CORDON: message({ on: flag }),
 
   // moves
   /** S->D: what D must know before the bytes; the snapshot follows in CHUNKs of `transfer` */

@@ -1,0 +1,40 @@
+/**
+ * Where a process should run: the port of placement strategies, and the default one.
+ *
+ * A strategy is asked wherever a place is needed: by the home of a child that is to start, by a node that leaves, when
+ * a member joins. It must be quick, and say the same of the same candidates wherever it is asked.
+ */
+import { homeOf, type Ring, ringOf } from '../registry/rendezvous.js'
+
+/** What is to be placed. */
+interface Placeable {
+  readonly name: string
+  readonly kind: string
+}
+
+export interface Placement {
+  /** For logs and events, and to see that all members use the same. */
+  readonly name: string
+  /**
+   * @param candidates  members that could take it, in the order of their names; never empty
+   * @returns one of them, or undefined: on none of these
+   */
+  place(what: Placeable, candidates: readonly string[]): string | undefined
+}
+
+/**
+ * Rendezvous hashing (see registry/rendezvous.ts): evenly spread, and a member that joins takes over only its own
+ * share. The default.
+ */
+export const rendezvous = (): Placement => {
+  let last: { readonly candidates: readonly string[]; readonly ring: Ring } = { candidates: [], ring: [] }
+  return {
+    name: 'rendezvous',
+    place({ name }, candidates) {
+      const same = candidates.length === last.candidates.length && candidates.every((n, i) => n === last.candidates[i])
+      // Thousands of names are placed among the same few members.
+      if (!same) last = { candidates: [...candidates], ring: ringOf(candidates) }
+      return homeOf(name, last.ring) || undefined
+    },
+  }
+}

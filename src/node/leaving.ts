@@ -1,0 +1,113 @@
+/**
+ * How a node goes:
+ *
+ *   serving --cordon--> cordoned --drain--> drained --stop--> stopped        uncordon: serving again
+ *      '------------------- stop: what is here ends, nothing moves -----------^
+ */
+import { fail } from '../base/errors.js'
+import { Drain, type DrainOptions, type DrainResult } from '../cluster/drain.js'
+import type { ServerProcess } from '../process/server.js'
+import type { Outlet } from './outlet.js'
+import type { Parts } from './parts.js'
+
+/** Below the 30 s that Kubernetes gives by default, so that there is time to stop. */
+const DRAIN_MS = 25_000
+
+const checkMs = (what: keyof DrainOptions, ms: unknown, usual: number): number => {
+  if (ms === undefined) return usual
+  if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
+  throw fail('ERR_BAD_ARGUMENT', { what: `${what} of a drain`, why: 'it must be a number of ms above 0' })
+}
+
+export class Leaving {
+  readonly #parts: Parts
+  readonly #outlet: Outlet
+  #draining: { readonly drain: Drain; readonly result: Promise<DrainResult> } | undefined
+  #stopping: Promise<void> | undefined
+
+  constructor(parts: Parts, outlet: Outlet) {
+    this.#parts = parts
+    this.#outlet = outlet
+  }
+
+  get stopping(): boolean {
+    return this.#stopping !== undefined
+  }
+
+  /** @throws ERR_BAD_ARGUMENT ERR_NODE_STOPPED */
+  drain(options: DrainOptions = {}): Promise<DrainResult> {
+    const { settings, cordons, identity } = this.#parts
+    const perProcessMs = checkMs('perProcessMs', options?.perProcessMs, settings.limits.moveTimeoutMs)
+    const totalMs = checkMs('totalMs', options?.totalMs, DRAIN_MS)
+    if (this.stopping) throw fail('ERR_NODE_STOPPED', { node: identity.node })
+    if (this.#draining !== undefined) return this.#draining.result
+    cordons.set(true)
+    const drain = this.#makeDrain(perProcessMs, totalMs)
+    const result = drain.run().finally(() => {
+      this.#draining = undefined
+    })
+    this.#draining = { drain, result }
+    return result
+  }
+
+  #makeDrain(perProcessMs: number, totalMs: number): Drain {
+    const { world, events, table, candidates, placement, membership, cordons, coordinator } = this.#parts
+    const others = (): { live: number; staying: number } => {
+      const live = membership.names()
+      return { live: live.length, staying: live.filter((node) => !cordons.isLeaving(node)).length }
+    }
+    const deps = {
+      clock: world.clock,
+      events,
+      table,
+      candidates,
+      placement,
+      others,
+      self: () => this.#parts.identity.node,
+      sendMe: (name: string, to: string, options: { readonly timeoutMs?: number }) =>
+        this.#outlet.sendMe(name, to, options),
+      doubtOf: (name: string) => coordinator.doubtOf(name),
+      unsettled: () => coordinator.unsettled,
+    }
+    return new Drain(deps, perProcessMs, totalMs)
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    const { coordinator, table, links, settings, world } = this.#parts
+    this.#parts.stopping = true
+    this.#draining?.drain.close()
+    const until = world.clock.now() + settings.limits.moveTimeoutMs
+    while (coordinator.quiesce('the node stops') > 0 && world.clock.now() < until) await this.#wait(10)
+    // Again until none is left: one that was starting may have come in meanwhile.
+    while (table.size > 0) {
+      for (const process of table.all().reverse()) {
+        if (process.phase === 'inert' || process.phase === 'frozen') process.depart('the node stopped')
+        else if (process.phase !== 'moved' && process.phase !== 'ended') await this.#end(process as ServerProcess)
+        table.delete(process)
+      }
+    }
+    // What was just published goes out before the links say goodbye.
+    await this.#wait(0)
+    this.#parts.close()
+    await links.close('stopped')
+  }
+
+  /** A handler that does not end within its time is left behind. */
+  async #end(process: ServerProcess): Promise<void> {
+    const ms = process.kind.spec.shutdownMs ?? this.#parts.settings.limits.shutdownMs
+    process.system({ what: 'stop', from: undefined, reason: 'shutdown' })
+    // terminate and detach have as much each.
+    const timer = this.#parts.world.clock.after(3 * ms + 10, () => process.kill())
+    await process.whenEnded
+    timer.cancel()
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#parts.world.clock.after(ms, resolve))
+  }
+}
