@@ -3,8 +3,8 @@
  * It ends with the program that started it, or when that one lets go of it; its processes end with it.
  */
 import { createNode, type MobilityNode } from 'proc-mobility'
+import { logger } from '../logger.js'
 import { counter, deskKind, deskOf } from './kinds.js'
-import { logger } from './logger.js'
 
 const [core = '', join = ''] = process.argv.slice(2)
 // Before all else: that program may end while this one still joins.

@@ -10,8 +10,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { createNode, type MobilityNode } from 'proc-mobility'
+import { logger } from '../logger.js'
 import { type Desk, deskOf } from './kinds.js'
-import { logger } from './logger.js'
 import { placeOf } from './placement.js'
 
 const PROGRAM = fileURLToPath(new URL('./core.js', import.meta.url))

@@ -5,8 +5,9 @@
  *   cordon --> list the processes --> turns: candidates, placement --> sendMe --> moved | again | left --> settled
  *                   ^----- what was starting, or on its way here, when it began -----'
  */
-import { isMobilityError, reasonOf } from '../base/errors.js'
+import { fail, isMobilityError, reasonOf } from '../base/errors.js'
 import type { Events } from '../base/events.js'
+import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { MoveOptions, MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
@@ -20,6 +21,27 @@ export interface DrainOptions {
   readonly perProcessMs?: number
   /** For all, in ms. What has not moved by then stays, and is named. Default 25_000 */
   readonly totalMs?: number
+}
+
+export type DrainTimes = Required<DrainOptions>
+
+/** Below the 30 s that Kubernetes gives by default, so that there is time to stop. */
+const DRAIN_MS = 25_000
+
+/** @throws ERR_BAD_ARGUMENT */
+export const drainTimes = (options: DrainOptions, limits: Limits): DrainTimes => {
+  if (typeof options !== 'object' || options === null)
+    throw fail('ERR_BAD_ARGUMENT', { what: 'The options of a drain', why: 'they must be an object' })
+  return {
+    perProcessMs: checkMs('perProcessMs', options.perProcessMs, limits.moveTimeoutMs),
+    totalMs: checkMs('totalMs', options.totalMs, DRAIN_MS),
+  }
+}
+
+const checkMs = (what: keyof DrainOptions, ms: unknown, usual: number): number => {
+  if (ms === undefined) return usual
+  if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
+  throw fail('ERR_BAD_ARGUMENT', { what: `${what} of a drain`, why: 'it must be a number of ms above 0' })
 }
 
 export interface DrainResult {
@@ -69,7 +91,7 @@ export class Drain {
   #timer: Timer | undefined
   #resolve: (result: DrainResult) => void = () => {}
 
-  constructor(deps: DrainDeps, perProcessMs: number, totalMs: number) {
+  constructor(deps: DrainDeps, { perProcessMs, totalMs }: DrainTimes) {
     this.#deps = deps
     this.#perProcessMs = perProcessMs
     this.#began = deps.clock.now()

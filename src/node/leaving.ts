@@ -5,19 +5,10 @@
  *      '------------------- stop: what is here ends, nothing moves -----------^
  */
 import { fail } from '../base/errors.js'
-import { Drain, type DrainOptions, type DrainResult } from '../cluster/drain.js'
+import { Drain, type DrainOptions, type DrainResult, type DrainTimes, drainTimes } from '../cluster/drain.js'
 import type { ServerProcess } from '../process/server.js'
 import type { Outlet } from './outlet.js'
 import type { Parts } from './parts.js'
-
-/** Below the 30 s that Kubernetes gives by default, so that there is time to stop. */
-const DRAIN_MS = 25_000
-
-const checkMs = (what: keyof DrainOptions, ms: unknown, usual: number): number => {
-  if (ms === undefined) return usual
-  if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
-  throw fail('ERR_BAD_ARGUMENT', { what: `${what} of a drain`, why: 'it must be a number of ms above 0' })
-}
 
 export class Leaving {
   readonly #parts: Parts
@@ -37,12 +28,11 @@ export class Leaving {
   /** @throws ERR_BAD_ARGUMENT ERR_NODE_STOPPED */
   drain(options: DrainOptions = {}): Promise<DrainResult> {
     const { settings, cordons, identity } = this.#parts
-    const perProcessMs = checkMs('perProcessMs', options?.perProcessMs, settings.limits.moveTimeoutMs)
-    const totalMs = checkMs('totalMs', options?.totalMs, DRAIN_MS)
+    const times = drainTimes(options, settings.limits)
     if (this.stopping) throw fail('ERR_NODE_STOPPED', { node: identity.node })
     if (this.#draining !== undefined) return this.#draining.result
     cordons.set(true)
-    const drain = this.#makeDrain(perProcessMs, totalMs)
+    const drain = this.#makeDrain(times)
     const result = drain.run().finally(() => {
       this.#draining = undefined
     })
@@ -50,7 +40,7 @@ export class Leaving {
     return result
   }
 
-  #makeDrain(perProcessMs: number, totalMs: number): Drain {
+  #makeDrain(times: DrainTimes): Drain {
     const { world, events, table, candidates, placement, membership, cordons, coordinator } = this.#parts
     const others = (): { live: number; staying: number } => {
       const live = membership.names()
@@ -69,7 +59,7 @@ export class Leaving {
       doubtOf: (name: string) => coordinator.doubtOf(name),
       unsettled: () => coordinator.unsettled,
     }
-    return new Drain(deps, perProcessMs, totalMs)
+    return new Drain(deps, times)
   }
 
   stop(): Promise<void> {

@@ -6,6 +6,7 @@ import { type Address, addressText, checkName, type Identity } from '../base/ids
 import type { Limits } from '../base/limits.js'
 import { hexId } from '../base/ports.js'
 import { realRandom } from '../base/random.js'
+import { programSignals } from '../base/signals.js'
 import type { DrainOptions, DrainResult } from '../cluster/drain.js'
 import type { Parked } from '../migration/coordinator.js'
 import type { AnyKind, ArgsOf, Ref } from '../process/kind.js'
@@ -15,7 +16,7 @@ import { tcpTransport } from '../transport/tcp.js'
 import { stateValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
 import { Leaving } from './leaving.js'
-import { checkOptions, type NodeOptions } from './options.js'
+import { checkOptions, type NodeOptions, type Settings } from './options.js'
 import { Outlet } from './outlet.js'
 import { Parts, type World } from './parts.js'
 
@@ -233,7 +234,7 @@ export class MobilityNode {
  */
 export const createNode = (options: NodeOptions): Promise<MobilityNode> => {
   const clock = realClock()
-  return startNode(options, { clock, random: realRandom(), transport: tcpTransport(clock) })
+  return startNode(options, { clock, random: realRandom(), transport: tcpTransport(clock), signals: programSignals })
 }
 
 /** The same in a given world: the real one, or a simulated one in tests. */
@@ -252,7 +253,23 @@ export const startNode = async (options: NodeOptions, world: World): Promise<Mob
     await parts.links.close('could not start')
     throw error
   }
-  return new MobilityNode(parts)
+  const node = new MobilityNode(parts)
+  const { handleSignals } = settings
+  if (handleSignals !== undefined) parts.deaf = world.signals?.add(() => leave(node, handleSignals, settings))
+  return node
+}
+
+/** What a signal does. @returns whether nothing was left behind */
+const leave = async (node: MobilityNode, times: DrainOptions, { logger }: Settings): Promise<boolean> => {
+  logger.info({ processes: node.list({ node: node.name }).length }, 'a signal: draining')
+  // It was stopping already: then that is what it does.
+  const result = await node.drain(times).catch(() => undefined)
+  if (result === undefined) return node.stop().then(() => true)
+  const { ok, moved, left, ms } = result
+  if (ok) logger.info({ moved: moved.length, ms }, 'drained')
+  else logger.error({ moved: moved.length, left, ms }, 'not all could move: what is left ends with this node')
+  await node.stop()
+  return ok
 }
 
 const join = async (parts: Parts, learns: boolean): Promise<void> => {

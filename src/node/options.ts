@@ -4,6 +4,7 @@ import { type Address, checkLabel } from '../base/ids.js'
 import { type Limits, resolveLimits } from '../base/limits.js'
 import { checkLogger, defaultLogger, plainLogger } from '../base/logger.js'
 import type { Logger } from '../base/ports.js'
+import { type DrainOptions, type DrainTimes, drainTimes } from '../cluster/drain.js'
 import type { AnyKind, KindTable } from '../process/kind.js'
 
 export interface NodeOptions {
@@ -28,6 +29,11 @@ export interface NodeOptions {
   /** Any pino-shaped logger. Default: pino on stderr. */
   readonly logger?: Logger
   readonly limits?: Partial<Limits>
+  /**
+   * At SIGTERM or SIGINT: drain, stop, exit (0; 1 when something could not move). A second signal exits at once. With
+   * the times of a drain, if these are not to be the defaults. Default false: no signal is listened to.
+   */
+  readonly handleSignals?: boolean | DrainOptions
   /** A call, if it does not say. Default 5_000 */
   readonly callTimeoutMs?: number
 }
@@ -42,6 +48,8 @@ export interface Settings {
   readonly kinds: KindTable
   readonly logger: Logger
   readonly limits: Limits
+  /** undefined: signals are the program's own business. */
+  readonly handleSignals: DrainTimes | undefined
 }
 
 const OPTIONS: ReadonlySet<string> = new Set([
@@ -56,6 +64,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'kinds',
   'logger',
   'limits',
+  'handleSignals',
   'callTimeoutMs',
 ])
 
@@ -84,6 +93,7 @@ export const checkOptions = (options: NodeOptions, trusted: boolean): Settings =
     kinds: checkKinds(options.kinds, limits),
     logger,
     limits,
+    handleSignals: checkSignals(options.handleSignals, limits),
   }
 }
 
@@ -95,6 +105,13 @@ const checkLimits = ({ limits = {}, callTimeoutMs }: NodeOptions): Limits => {
   if (!Number.isSafeInteger(callTimeoutMs) || callTimeoutMs < 1)
     throw wrong('callTimeoutMs', 'must be a whole number above 0')
   return resolveLimits({ ...limits, callTimeoutMs })
+}
+
+const checkSignals = (given: unknown, limits: Limits): DrainTimes | undefined => {
+  if (given === undefined || given === false) return undefined
+  if (given === true) return drainTimes({}, limits)
+  if (typeof given === 'object' && given !== null) return drainTimes(given, limits)
+  throw wrong('handleSignals', 'must be true, false or the times of a drain')
 }
 
 const checkList = <T>(option: string, value: readonly T[] | undefined): readonly T[] => {

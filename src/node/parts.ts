@@ -8,6 +8,7 @@
 import { Events } from '../base/events.js'
 import { type Address, type Identity, type Origin, originOf, parseOrigin } from '../base/ids.js'
 import type { Clock, Random } from '../base/ports.js'
+import type { Signals } from '../base/signals.js'
 import { Channels } from '../channel/channels.js'
 import { Inbox } from '../channel/inbox.js'
 import { Replies } from '../channel/replies.js'
@@ -42,6 +43,8 @@ export interface World {
   readonly transport: Transport
   /** The network is simulated: it may listen anywhere without a secret. */
   readonly trusted?: boolean
+  /** Of the program; without them `handleSignals` does nothing. */
+  readonly signals?: Signals
 }
 
 const SWEEP_MS = 10_000
@@ -74,6 +77,8 @@ export class Parts {
   /** Until then claims wait: the seeds may know the name. */
   expectingUntil = 0
   stopping = false
+  /** Ends the listening to signals. */
+  deaf: (() => void) | undefined
   #identity: Identity
   #origin: Origin
   #sweep = { cancel(): void {} }
@@ -342,6 +347,7 @@ export class Parts {
   }
 
   close(): void {
+    this.deaf?.()
     this.#sweep.cancel()
     this.pulse.stop()
     this.coordinator.close()
