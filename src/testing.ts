@@ -19,6 +19,7 @@ import { type NodeClock, VirtualClock } from './base/clock.js'
 import { invariant } from './base/invariant.js'
 import { silentLogger } from './base/ports.js'
 import { SeededRandom } from './base/random.js'
+import { MemoryResolver } from './cluster/discovery.js'
 import { type MobilityNode, startNode } from './node/node.js'
 import type { NodeOptions } from './node/options.js'
 import { SimNetwork } from './transport/memory.js'
@@ -34,8 +35,8 @@ export interface SimulateOptions {
 }
 
 /** As for `createNode`. A node listens on a host of its own name, on port 1805. */
-export interface SimulatedNodeOptions extends Omit<NodeOptions, 'name' | 'host' | 'port' | 'advertise' | 'join'> {
-  /** Default `main`: nodes of one cluster join each other. */
+export interface SimulatedNodeOptions extends Omit<NodeOptions, 'name' | 'host' | 'port' | 'advertise'> {
+  /** Default `main`: nodes of one cluster join each other, unless `join` says whom. */
   readonly cluster?: string
 }
 
@@ -56,6 +57,8 @@ export class SimulatedWorld {
   readonly clock = new VirtualClock()
   /** More faults than the methods here: one-way blocks, cuts after so many bytes, paths of any shape. */
   readonly network: SimNetwork
+  /** What names of DNS in `join` resolve to. */
+  readonly names = new MemoryResolver()
   /** For the test's own choices: a stream that the nodes do not draw from. */
   readonly random: SeededRandom
   readonly #nodes: SeededRandom
@@ -112,9 +115,9 @@ export class SimulatedWorld {
       cluster,
       host: name,
       port: SIMULATED_PORT,
-      join,
+      join: options.join ?? join,
     }
-    machine.node = await startNode(all, { clock, random, transport, trusted: true })
+    machine.node = await startNode(all, { clock, random, transport, trusted: true, resolver: this.names })
     return machine.node
   }
 

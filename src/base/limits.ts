@@ -39,6 +39,8 @@ export interface Limits {
   readonly suspectMs: number
   readonly downMs: number
   readonly refusedMs: number
+  /** Names of DNS in `join` are asked again: a new pod is dialed by itself, an old one found by who is new. */
+  readonly discoverMs: number
   /** First and longest wait before a dial is tried again, with up to half as much jitter. */
   readonly redialMs: number
   readonly redialMsMax: number
@@ -98,6 +100,7 @@ export const defaultLimits: Limits = {
   suspectMs: 3_000,
   downMs: 10_000,
   refusedMs: 2_000,
+  discoverMs: 10_000,
   redialMs: 100,
   redialMsMax: 5_000,
   resendMs: 200,

@@ -85,11 +85,21 @@ export class Membership implements Peers {
     this.#deps = deps
   }
 
-  /** Dials the seeds, and from then on everybody they know. */
-  start(join: readonly Address[]): void {
-    for (const address of join) {
+  /** Dials the seeds, and from then on everybody they know. What was a seed and is none any more is let go. */
+  seeds(addresses: readonly Address[]): void {
+    if (this.#closed) return
+    const now = new Set(addresses.map(addressText))
+    const used = new Set([...this.#known.values()].map(({ address }) => addressText(address)))
+    for (const text of [...this.#seeds]) {
+      if (now.has(text)) continue
+      this.#seeds.delete(text)
+      const address = this.#kept.get(text)
+      if (address !== undefined && !used.has(text)) this.#release(address)
+    }
+    for (const address of addresses) {
+      const isNew = !this.#seeds.has(addressText(address))
       this.#seeds.add(addressText(address))
-      this.#keep(address)
+      if (isNew) this.#keep(address)
     }
   }
 

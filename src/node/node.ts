@@ -275,16 +275,16 @@ const leave = async (node: MobilityNode, times: DrainOptions, { logger }: Settin
 const join = async (parts: Parts, learns: boolean): Promise<void> => {
   const { clock, random } = parts.world
   const own = addressText(parts.address)
-  const seeds = parts.settings.join.filter((seed) => addressText(seed) !== own)
   const until = clock.now() + JOIN_MS
   parts.expectingUntil = until
-  parts.membership.start(seeds)
+  const found = await parts.discovery.start()
+  const seeds = found.filter((seed) => addressText(seed) !== own)
   let trouble: unknown
   if (learns && seeds.length > 0) trouble = await firstOf(parts, seeds, until)
   const { identity } = parts
   if (identity.cluster === '') {
     // One of the seeds itself, and nobody else is there: the cluster begins here.
-    const first = parts.settings.join.map(addressText).sort()[0] === own
+    const first = found.map(addressText).sort()[0] === own
     if (!first && seeds.length > 0)
       throw trouble ?? fail('ERR_UNREACHABLE', { what: 'Every seed', reason: 'none let this node in' })
     parts.identity = { ...identity, cluster: hexId(random, 8) }

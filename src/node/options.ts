@@ -4,6 +4,7 @@ import { type Address, checkLabel } from '../base/ids.js'
 import { type Limits, resolveLimits } from '../base/limits.js'
 import { checkLogger, defaultLogger, plainLogger } from '../base/logger.js'
 import type { Logger } from '../base/ports.js'
+import type { Seed } from '../cluster/discovery.js'
 import { type DrainOptions, type DrainTimes, drainTimes } from '../cluster/drain.js'
 import type { AnyKind, KindTable } from '../process/kind.js'
 
@@ -22,7 +23,10 @@ export interface NodeOptions {
   readonly secret?: string | Uint8Array
   /** Accept that bytes cross the network in the clear. */
   readonly insecure?: boolean
-  /** Members to join through: `['10.0.0.5:1805']`. Its own address may be among them. */
+  /**
+   * Members to join through: `'10.0.0.5:1805'`, `'dns://host:port'` (each of its addresses) or `'srv://name'` (SRV
+   * records). Its own address may be among them. Names are asked again while the node runs, and need `cluster`.
+   */
   readonly join?: readonly string[]
   /** The kinds that may run here. Nothing else can arrive. */
   readonly kinds?: readonly AnyKind[]
@@ -44,7 +48,7 @@ export interface Settings {
   readonly advertise: Address | undefined
   readonly cluster: string | undefined
   readonly secret: Buffer | undefined
-  readonly join: readonly Address[]
+  readonly join: readonly Seed[]
   readonly kinds: KindTable
   readonly logger: Logger
   readonly limits: Limits
@@ -89,7 +93,7 @@ export const checkOptions = (options: NodeOptions, trusted: boolean): Settings =
     advertise: options.advertise === undefined ? undefined : parseAddress('advertise', options.advertise),
     cluster: options.cluster === undefined ? undefined : checkLabel('cluster', options.cluster),
     secret,
-    join: checkList('join', options.join).map((seed) => parseAddress('join', seed)),
+    join: checkJoin(options),
     kinds: checkKinds(options.kinds, limits),
     logger,
     limits,
@@ -135,6 +139,22 @@ const parseAddress = (option: string, text: unknown): Address => {
   const match = typeof text === 'string' ? /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) : null
   if (match === null) throw wrong(option, `must be "host:port", not ${JSON.stringify(text)}`)
   return { host: checkHost(option, match[1] ?? match[2]), port: checkPort(option, Number(match[3]), 1) }
+}
+
+const checkJoin = ({ join, cluster }: NodeOptions): Seed[] => {
+  const seeds = checkList('join', join).map(parseSeed)
+  // Two nodes that find nobody, since the names of both come a moment later, would begin two clusters.
+  if (cluster !== undefined || seeds.every(({ type }) => type === 'address')) return seeds
+  throw wrong('join', 'names of DNS need the option `cluster`, the same on all nodes')
+}
+
+const parseSeed = (text: unknown): Seed => {
+  const dns = /^dns:\/\/(.*)$/.exec(String(text))
+  if (dns !== null) return { type: 'dns', ...parseAddress('join', dns[1]) }
+  const srv = /^srv:\/\/(.*)$/.exec(String(text))
+  return srv === null
+    ? { type: 'address', address: parseAddress('join', text) }
+    : { type: 'srv', name: checkHost('join', srv[1]) }
 }
 
 const checkSecret = (secret: unknown): Buffer | undefined => {

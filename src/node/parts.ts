@@ -6,7 +6,7 @@
  *     '-----> registry (who runs what)
  */
 import { Events } from '../base/events.js'
-import { type Address, type Identity, type Origin, originOf, parseOrigin } from '../base/ids.js'
+import { type Address, addressText, type Identity, type Origin, originOf, parseOrigin } from '../base/ids.js'
 import type { Clock, Random } from '../base/ports.js'
 import type { Signals } from '../base/signals.js'
 import { Channels } from '../channel/channels.js'
@@ -14,6 +14,8 @@ import { Inbox } from '../channel/inbox.js'
 import { Replies } from '../channel/replies.js'
 import { Candidates } from '../cluster/candidates.js'
 import { Cordons } from '../cluster/cordons.js'
+import { Discovery, type Resolver } from '../cluster/discovery.js'
+import { dnsResolver } from '../cluster/dns.js'
 import { Membership } from '../cluster/membership.js'
 import { type Placement, rendezvous } from '../cluster/placement.js'
 import type { Link } from '../link/link.js'
@@ -43,6 +45,8 @@ export interface World {
   readonly transport: Transport
   /** The network is simulated: it may listen anywhere without a secret. */
   readonly trusted?: boolean
+  /** Default: DNS of the system. */
+  readonly resolver?: Resolver
   /** Of the program; without them `handleSignals` does nothing. */
   readonly signals?: Signals
 }
@@ -60,6 +64,7 @@ export class Parts {
   readonly names = new Names(this)
   readonly links: Links
   readonly membership: Membership
+  readonly discovery: Discovery
   readonly cordons: Cordons
   readonly candidates: Candidates
   readonly placement: Placement = rendezvous()
@@ -92,6 +97,7 @@ export class Parts {
     this.events = new Events(identity.node, settings.logger)
     this.links = this.#makeLinks()
     this.membership = this.#makeMembership()
+    this.discovery = this.#makeDiscovery()
     this.cordons = new Cordons({ events: this.events, self: () => this.identity, peers: this.membership })
     this.candidates = this.#makeCandidates()
     this.registry = this.#makeRegistry()
@@ -159,6 +165,18 @@ export class Parts {
     const memberProved = (member: Member): void => this.coordinator.died({ ...this.identity, ...member }, 'proved')
     const handlers = { memberUp, memberDown, memberProved }
     return new Membership({ clock, log, events, limits, links, self: () => this.identity, handlers })
+  }
+
+  #makeDiscovery(): Discovery {
+    const { clock, resolver = dnsResolver() } = this.world
+    const { limits, logger: log, join } = this.settings
+    const { events, membership } = this
+    const alone = (): boolean => membership.live().length === 0
+    const found = (addresses: readonly Address[]): void => {
+      const own = addressText(this.address)
+      membership.seeds(addresses.filter((address) => addressText(address) !== own))
+    }
+    return new Discovery(join, { clock, log, events, limits, resolver, alone, found })
   }
 
   #makeCandidates(): Candidates {
@@ -354,6 +372,7 @@ export class Parts {
     this.router.close()
     this.channels.close(this.identity.node)
     this.replies.close()
+    this.discovery.close()
     this.membership.close()
     this.registry.close()
     this.roads.close()

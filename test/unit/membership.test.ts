@@ -126,7 +126,7 @@ const world = (join: string[] = []) => {
       memberProved: (member) => log.push(`proved ${member.node}/${member.incarnation}: ${membership.names()}`),
     },
   })
-  membership.start(join.map(addressOf))
+  membership.seeds(join.map(addressOf))
   const up = (node: string, incarnation = 5, address = addressOf(node)): FakeLink => {
     const link = new FakeLink(node, incarnation, address)
     links.set(node, link)

@@ -20,8 +20,8 @@ t.test('defaults', (t) => {
   t.equal(check({ callTimeoutMs: 100 }).limits.callTimeoutMs, 100)
   t.match(check({ kinds: [kind], join: ['[::1]:1806', 'b.example:2'], advertise: '10.0.0.7:1805' }), {
     join: [
-      { host: '::1', port: 1806 },
-      { host: 'b.example', port: 2 },
+      { type: 'address', address: { host: '::1', port: 1806 } },
+      { type: 'address', address: { host: 'b.example', port: 2 } },
     ],
     advertise: { host: '10.0.0.7', port: 1805 },
   })
@@ -99,7 +99,12 @@ t.test('off loopback it needs a secret and consent', (t) => {
 })
 
 t.test('addresses', (t) => {
-  t.strictSame(check({ join: ['[fe80::1%eth0]:1'] }).join, [{ host: 'fe80::1%eth0', port: 1 }])
+  const address = { host: 'fe80::1%eth0', port: 1 }
+  t.strictSame(check({ join: ['[fe80::1%eth0]:1'] }).join, [{ type: 'address', address }])
+  t.strictSame(check({ cluster: 'c', join: ['dns://a.b:1', 'srv://_x._tcp.a'] }).join, [
+    { type: 'dns', host: 'a.b', port: 1 },
+    { type: 'srv', name: '_x._tcp.a' },
+  ])
   for (const text of ['::1:1805', '[::1]', 'a:b:1', ':1805', 'http://a:1', 'a:1/', 'a: 1', 'a:123456']) {
     t.throws(() => check({ join: [text] }), { code: 'ERR_OPTION', fields: { option: 'join' } }, text)
   }
