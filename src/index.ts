@@ -4,6 +4,7 @@ export type { EventMap, EventOf, EventType, MovePhase, NodeEvent } from './base/
 export { defaultLimits, type Limits } from './base/limits.js'
 export type { Logger } from './base/ports.js'
 export type { DrainOptions, DrainResult } from './cluster/drain.js'
+export type { PartitionPolicy } from './cluster/quorum.js'
 export type { Parked } from './migration/coordinator.js'
 export { createNode, MobilityNode, type NodeStats, type StartOptions, type Whereabouts } from './node/node.js'
 export type { NodeOptions } from './node/options.js'

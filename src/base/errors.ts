@@ -172,6 +172,11 @@ export const ERRORS = {
     true,
     'Node {node} is about to leave and takes nothing in. Start {name} on another member, or call uncordon() there.',
   ),
+  ERR_NO_QUORUM: entry(
+    'no',
+    true,
+    'Node {node} sees too few members to serve, so {name} is not started. Look at node.nodes(), and at the network.',
+  ),
   ERR_NO_PLACE: entry(
     'no',
     true,

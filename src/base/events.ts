@@ -12,6 +12,8 @@ export interface EventMap {
   suspected: { node: string; incarnation: number; suspect: boolean }
   /** A node is about to leave and takes nothing in, or stays after all. `node` is that node. */
   cordoned: { node: string; cordoned: boolean }
+  /** Under a quorum: this node sees enough members to serve, or does not and runs nothing. */
+  quorum: { serving: boolean; members: number }
   /** A drain begins, and ends. What could not move stays here, by name. */
   draining: { processes: number }
   drained: { moved: number; left: readonly string[]; ms: number }

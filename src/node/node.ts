@@ -18,7 +18,8 @@ import { copyPortable } from '../wire/portable.js'
 import { Leaving } from './leaving.js'
 import { checkOptions, type NodeOptions, type Settings } from './options.js'
 import { Outlet } from './outlet.js'
-import { Parts, type World } from './parts.js'
+import { Parts } from './parts.js'
+import type { World } from './world.js'
 
 /** How long a node looks for its seeds before it gives up, or goes on alone. */
 const JOIN_MS = 5_000
@@ -89,13 +90,14 @@ export class MobilityNode {
    * @returns a ref; the name is registered, and the next line here finds it
    * @throws ERR_ALREADY_STARTED (fields.node says where) ERR_KIND_UNKNOWN ERR_NAME_INVALID ERR_BAD_ARGUMENT
    *   ERR_NOT_PORTABLE (its args) ERR_START_FAILED ERR_START_IGNORED ERR_CLAIM_TIMEOUT ERR_NODE_LEAVING
-   *   ERR_NODE_STOPPED
+   *   ERR_NO_QUORUM ERR_NODE_STOPPED
    */
   async start<K extends AnyKind>(kind: K, options: StartOptions<K>): Promise<Ref<K>> {
-    const { identity, settings, registry, table, host, events, cordons } = this.#parts
+    const { identity, settings, registry, table, host, events, cordons, partition } = this.#parts
     if (this.#leaving.stopping) throw fail('ERR_NODE_STOPPED', { node: this.name })
     const { name, args } = checkStart(options, settings.limits)
     if (cordons.on) throw fail('ERR_NODE_LEAVING', { node: this.name, name })
+    if (!partition.serves) throw fail('ERR_NO_QUORUM', { node: this.name, name })
     if (kind === undefined || kind === null || settings.kinds.get(kind.kind) !== kind) {
       throw fail('ERR_KIND_UNKNOWN', { node: identity.node, kind: String(kind?.kind) })
     }
@@ -162,6 +164,14 @@ export class MobilityNode {
     return this.#parts.coordinator.decide(name, choice)
   }
 
+  /**
+   * Under a majority quorum: says that the live members are all that there are, on your word: of those that count and
+   * are not here no one may run any more. Call it on one member.
+   */
+  resetQuorum(): void {
+    this.#parts.partition.reset()
+  }
+
   /** Says that a silent member is dead, on your word. @returns false when it is not a live member */
   declareDead(node: string): boolean {
     return this.#parts.membership.declareDead(node)
@@ -184,11 +194,16 @@ export class MobilityNode {
   }
 
   /**
-   * May it be given work? False from `cordon()` or `drain()` on, while it stops, and while its members do not agree on
-   * who is one. For the readiness probe of whatever runs it.
+   * May it be given work? False from `cordon()` or `drain()` on, while it stops, while its members do not agree on who
+   * is one, and without a quorum. For the readiness probe of whatever runs it.
    */
   get ready(): boolean {
-    return !this.#leaving.stopping && !this.#parts.cordons.on && this.#parts.registry.settled
+    return (
+      !this.#leaving.stopping &&
+      !this.#parts.cordons.on &&
+      this.#parts.registry.settled &&
+      this.#parts.partition.decides
+    )
   }
 
   /** From now on it takes nothing in: no start, no arrival. What it has goes on. The other members are told. */

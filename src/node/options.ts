@@ -6,6 +6,7 @@ import { checkLogger, defaultLogger, plainLogger } from '../base/logger.js'
 import type { Logger } from '../base/ports.js'
 import type { Seed } from '../cluster/discovery.js'
 import { type DrainOptions, type DrainTimes, drainTimes } from '../cluster/drain.js'
+import type { PartitionPolicy } from '../cluster/quorum.js'
 import type { AnyKind, KindTable } from '../process/kind.js'
 
 export interface NodeOptions {
@@ -38,6 +39,11 @@ export interface NodeOptions {
    * the times of a drain, if these are not to be the defaults. Default false: no signal is listened to.
    */
   readonly handleSignals?: boolean | DrainOptions
+  /**
+   * What is done on both sides of a partition. Default `'diverge'`: both go on. `{ quorum: 'majority', size: 3 }` of a
+   * cluster that begins with three nodes: the side that sees less than half runs nothing, and starts nothing.
+   */
+  readonly partition?: PartitionPolicy
   /** A call, if it does not say. Default 5_000 */
   readonly callTimeoutMs?: number
 }
@@ -52,6 +58,7 @@ export interface Settings {
   readonly kinds: KindTable
   readonly logger: Logger
   readonly limits: Limits
+  readonly partition: PartitionPolicy
   /** undefined: signals are the program's own business. */
   readonly handleSignals: DrainTimes | undefined
 }
@@ -69,6 +76,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'logger',
   'limits',
   'handleSignals',
+  'partition',
   'callTimeoutMs',
 ])
 
@@ -97,6 +105,7 @@ export const checkOptions = (options: NodeOptions, trusted: boolean): Settings =
     kinds: checkKinds(options.kinds, limits),
     logger,
     limits,
+    partition: checkPartition(options.partition),
     handleSignals: checkSignals(options.handleSignals, limits),
   }
 }
@@ -109,6 +118,23 @@ const checkLimits = ({ limits = {}, callTimeoutMs }: NodeOptions): Limits => {
   if (!Number.isSafeInteger(callTimeoutMs) || callTimeoutMs < 1)
     throw wrong('callTimeoutMs', 'must be a whole number above 0')
   return resolveLimits({ ...limits, callTimeoutMs })
+}
+
+const checkPartition = (given: unknown = 'diverge'): PartitionPolicy => {
+  if (given === 'diverge') return given
+  const policy = (typeof given === 'object' && given !== null ? given : {}) as Record<string, unknown>
+  const whole = (key: string, most: number): void => {
+    const value = policy[key]
+    if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > most)
+      throw wrong('partition', `${key} must be a whole number from 1 to ${most}`)
+  }
+  const { quorum } = policy
+  if (quorum === 'static' || quorum === 'majority') whole('size', 1_024)
+  else if (quorum === 'dynamic') {
+    if (policy.percent !== undefined) whole('percent', 100)
+    if (policy.withinMs !== undefined) whole('withinMs', 0x7fffffff)
+  } else throw wrong('partition', "must be 'diverge' or { quorum: 'static' | 'dynamic' | 'majority', ... }")
+  return policy as unknown as PartitionPolicy
 }
 
 const checkSignals = (given: unknown, limits: Limits): DrainTimes | undefined => {

@@ -7,16 +7,15 @@
  */
 import { Events } from '../base/events.js'
 import { type Address, addressText, type Identity, type Origin, originOf, parseOrigin } from '../base/ids.js'
-import type { Clock, Random } from '../base/ports.js'
-import type { Signals } from '../base/signals.js'
 import { Channels } from '../channel/channels.js'
 import { Inbox } from '../channel/inbox.js'
 import { Replies } from '../channel/replies.js'
 import { Candidates } from '../cluster/candidates.js'
 import { Cordons } from '../cluster/cordons.js'
-import { Discovery, type Resolver } from '../cluster/discovery.js'
+import { Discovery } from '../cluster/discovery.js'
 import { dnsResolver } from '../cluster/dns.js'
 import { Membership } from '../cluster/membership.js'
+import { Partition } from '../cluster/partition.js'
 import { type Placement, rendezvous } from '../cluster/placement.js'
 import type { Link } from '../link/link.js'
 import { Links } from '../link/links.js'
@@ -28,7 +27,6 @@ import type { KindTable } from '../process/kind.js'
 import { ProcessTable } from '../process/process-table.js'
 import { Scheduler } from '../process/scheduler.js'
 import { Registry } from '../registry/registry.js'
-import type { Transport } from '../transport/transport.js'
 import type { KindOffer, Member, Message } from '../wire/messages.js'
 import { answer } from './answers.js'
 import { Names } from './names.js'
@@ -37,19 +35,7 @@ import { Monitors, Outlet } from './outlet.js'
 import { Pulse } from './pulse.js'
 import { LinkRoads } from './roads.js'
 import { Router } from './router.js'
-
-/** The outside: real, or simulated. */
-export interface World {
-  readonly clock: Clock
-  readonly random: Random
-  readonly transport: Transport
-  /** The network is simulated: it may listen anywhere without a secret. */
-  readonly trusted?: boolean
-  /** Default: DNS of the system. */
-  readonly resolver?: Resolver
-  /** Of the program; without them `handleSignals` does nothing. */
-  readonly signals?: Signals
-}
+import type { World } from './world.js'
 
 const SWEEP_MS = 10_000
 
@@ -65,6 +51,7 @@ export class Parts {
   readonly links: Links
   readonly membership: Membership
   readonly discovery: Discovery
+  readonly partition: Partition
   readonly cordons: Cordons
   readonly candidates: Candidates
   readonly placement: Placement = rendezvous()
@@ -100,6 +87,7 @@ export class Parts {
     this.discovery = this.#makeDiscovery()
     this.cordons = new Cordons({ events: this.events, self: () => this.identity, peers: this.membership })
     this.candidates = this.#makeCandidates()
+    this.partition = this.#makePartition()
     this.registry = this.#makeRegistry()
     this.registry.watch((entry, before, change) => this.names.changed(entry, before, change))
     this.router = this.#makeRouter()
@@ -153,10 +141,12 @@ export class Parts {
     const { limits, logger: log } = this.settings
     const memberUp = (member: Member): void => {
       this.cordons.memberUp(member)
+      this.partition.memberUp(member)
       this.registry.memberUp(member)
     }
     const memberDown = ({ node, incarnation }: Member, reason: string): void => {
       this.cordons.memberDown({ node, incarnation })
+      this.partition.memberDown(node, reason === 'left')
       this.registry.memberDown(node, incarnation)
       const { cluster } = this.identity
       this.coordinator.died({ cluster, node, incarnation }, reason === 'silent' ? 'verdict' : 'proved')
@@ -190,6 +180,21 @@ export class Parts {
     })
   }
 
+  #makePartition(): Partition {
+    const { clock } = this.world
+    const { limits, logger: log, partition: policy } = this.settings
+    const { events, membership: peers } = this
+    const resumed = (): void => {
+      this.#wakeAll()
+      this.registry.decide()
+    }
+    return new Partition({ clock, limits, events, log, policy, self: () => this.identity, peers, resumed })
+  }
+
+  #wakeAll(): void {
+    for (const process of this.table.all()) process.wake()
+  }
+
   #makeRegistry(): Registry {
     const { clock } = this.world
     const { limits, logger: log } = this.settings
@@ -200,6 +205,8 @@ export class Parts {
       limits,
       self: () => this.identity,
       peers: this.membership,
+      mayDecide: () => this.partition.decides,
+      viewed: (views) => this.partition.viewed(views),
       expecting: () => this.membership.live().length === 0 && clock.now() < this.expectingUntil,
       hooks: {
         holds: (...which) => this.coordinator.holds(...which),
@@ -231,11 +238,9 @@ export class Parts {
 
   #makePulse(): Pulse {
     const { limits, logger: log } = this.settings
-    const resumed = (): void => {
-      for (const process of this.table.all()) process.wake()
-    }
     const { events } = this
-    return new Pulse({ clock: this.world.clock, limits, events, log, links: () => this.links.all(), resumed })
+    const links = () => this.links.all()
+    return new Pulse({ clock: this.world.clock, limits, events, log, links, resumed: () => this.#wakeAll() })
   }
 
   #makeLinks(): Links {
@@ -303,7 +308,7 @@ export class Parts {
       limits,
       events: this.events,
       scheduler: new Scheduler(clock),
-      mayRun: () => this.pulse.mayRun(),
+      mayRun: () => this.partition.serves && this.pulse.mayRun(),
       reply: (process, to, outcome, dueAt) => answer(this, process, to, outcome, dueAt),
       outlet: (process) => new Outlet(ways, process),
       move: (process, to, options, answer) => this.coordinator.move(process, to, options, answer),
@@ -350,6 +355,7 @@ export class Parts {
       })
     if (message.type === 'MEMBERS') this.membership.received(link, message)
     else if (message.type === 'CORDON') this.cordons.received(link.peer, message)
+    else if (message.type === 'QUORUM') this.partition.received(link.peer, message)
     else this.registry.received(link.peer, message)
   }
 
@@ -373,6 +379,7 @@ export class Parts {
     this.channels.close(this.identity.node)
     this.replies.close()
     this.discovery.close()
+    this.partition.close()
     this.membership.close()
     this.registry.close()
     this.roads.close()

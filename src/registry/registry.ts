@@ -49,6 +49,9 @@ interface RegistryDeps {
   /** Seeds that may be members and are not met yet: no name is claimed until then. Asked once a second. */
   readonly expecting?: () => boolean
   readonly hooks: RegistryHooks
+  /** May it grant names and judge the dead in a settled view? Default: it may. */
+  readonly mayDecide?: () => boolean
+  readonly viewed?: (views: Views) => void
 }
 
 const BEAT_MS = 1_000
@@ -83,7 +86,8 @@ export class Registry implements Directory {
     const shared = {
       self,
       ledger: this.#ledger,
-      views: () => this.#views,
+      // Without leave to decide it is, for grants and verdicts, as if it were not settled.
+      views: () => (deps.mayDecide?.() === false ? { ...this.#views, settled: false } : this.#views),
       homeOf: (name: string) => this.homeOf(name),
       isOpen: (name: string) => this.#ledger.isRecovering(name) || this.#listings.isDoubted(name),
       freshId: () => ++this.#questions,
@@ -221,13 +225,9 @@ export class Registry implements Directory {
 
   /** For tests that look for leaks: all but `entries` and `watchers` (one is the registry's own) come back to 0. */
   size(): Readonly<Record<string, number>> {
-    return {
-      ...this.#ledger.size(),
-      ...this.#claiming.size(),
-      ...this.#verdicts.size(),
-      doubts: this.#listings.doubts,
-      pending: this.#pending.size,
-    }
+    const { doubts } = this.#listings
+    const pending = this.#pending.size
+    return { ...this.#ledger.size(), ...this.#claiming.size(), ...this.#verdicts.size(), doubts, pending }
   }
 
   /** Claims in the making fail with ERR_NODE_STOPPED. What was published is still told. */
@@ -291,11 +291,14 @@ export class Registry implements Directory {
     this.#look({ type: 'heard', from, said })
   }
 
-  /** What had to wait for a settled view. */
   #look(event?: ViewEvent): void {
     const before = this.#views.settled
     if (this.#update(event)) this.#tellView()
-    if (before || !this.#views.settled) return
+    if (!before && this.#views.settled) this.decide()
+  }
+
+  /** What had to wait for a settled view, or for the leave to decide in one. */
+  decide(): void {
     this.#claiming.settled()
     this.#verdicts.look()
   }
@@ -314,6 +317,7 @@ export class Registry implements Directory {
   #stepViews(event: ViewEvent): boolean {
     const { state, tell } = stepViews(this.#views, event)
     this.#views = state
+    this.#deps.viewed?.(state)
     return tell
   }
 

@@ -25,6 +25,7 @@ export const KIND = {
   RECOVER_SAY: 38,
   MEMBERS: 39,
   CORDON: 40,
+  QUORUM: 46,
   PREPARE: 48,
   CHUNK: 49,
   CHUNK_END: 50,

@@ -111,6 +111,8 @@ export const MESSAGES = {
   MEMBERS: message({ members: list(member, 1_024) }),
   /** The sender is about to leave, and takes nothing in; or it stays after all */
   CORDON: message({ on: flag }),
+  /** Sent at that time of the sender; `echo`: what the receiver sent then was heard. Who counts, as the sender knows */
+  QUORUM: message({ sentAt: uint(), echo: optional(uint()), serial: uint(), names: list(label, 1_024), least: uint() }),
 
   // moves
   /** S->D: what D must know before the bytes; the snapshot follows in CHUNKs of `transfer` */

@@ -179,3 +179,25 @@ t.test('a kind that is none', (t) => {
   invalid('a\nb', { init }, /control character/)
   t.end()
 })
+
+t.test('53: partition policies', async (t) => {
+  t.equal(check({}).partition, 'diverge')
+  const good = [
+    { quorum: 'majority', size: 3 },
+    { quorum: 'static', size: 1 },
+    { quorum: 'dynamic' },
+    { quorum: 'dynamic', percent: 60, withinMs: 1 },
+  ]
+  for (const partition of good) t.same(check({ partition }).partition, partition)
+  const bad = [
+    null,
+    'merge',
+    {},
+    { quorum: 'majority' },
+    { quorum: 'static', size: 0 },
+    { quorum: 'dynamic', percent: 101 },
+    { quorum: 'dynamic', withinMs: 0.5 },
+  ]
+  for (const partition of bad)
+    t.throws(() => check({ partition }), { code: 'ERR_OPTION', message: /partition/ }, JSON.stringify(partition))
+})
