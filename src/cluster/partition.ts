@@ -13,11 +13,13 @@ import type { Peers } from '../link/peers.js'
 import type { Views } from '../registry/views.js'
 import type { MessageOf } from '../wire/messages.js'
 import {
+  type Electorate,
   mayDecide,
   newQuorum,
   type PartitionPolicy,
   type QuorumEvent,
   type QuorumState,
+  sameElectorate,
   servesUntil,
   stepQuorum,
 } from './quorum.js'
@@ -41,6 +43,8 @@ interface Told {
   sentAt: number
   /** The newest time of ours that it says it heard. */
   heardAt: number
+  /** Who counts, as it said last. */
+  electorate: Electorate | undefined
 }
 
 /** Of the down time: the rest is for clocks of different speed, and for what is under way. */
@@ -97,7 +101,9 @@ export class Partition {
   memberUp({ node, incarnation }: { readonly node: string; readonly incarnation: number }): void {
     if (this.#deps.policy === 'diverge') return
     if (this.#told.get(node)?.incarnation !== incarnation)
-      this.#told.set(node, { incarnation, sentAt: 0, heardAt: Number.NEGATIVE_INFINITY })
+      this.#told.set(node, {
+        ...{ incarnation, sentAt: 0, heardAt: Number.NEGATIVE_INFINITY, electorate: undefined },
+      })
     this.#left.delete(node)
     this.#say(node)
   }
@@ -117,7 +123,10 @@ export class Partition {
     told.sentAt = Math.max(told.sentAt, sentAt)
     // No later than now: nobody has heard what was not sent.
     if (echo !== undefined) told.heardAt = Math.max(told.heardAt, Math.min(echo, this.#deps.clock.now()))
-    this.#step({ type: 'told', electorate: { serial, names, least } })
+    // None: those that it was told by us.
+    if (names.length === 0) return this.#count()
+    told.electorate = { serial, names, least }
+    this.#step({ type: 'told', electorate: told.electorate })
   }
 
   /** The view of the registry, after each change. */
@@ -183,9 +192,11 @@ export class Partition {
     const told = this.#told.get(node)
     if (told === undefined) return
     const grants = this.#agreed.has(node) && clock.now() - this.#bornAt >= this.#leaseMs && told.sentAt > 0
-    const { serial, names, least } = this.#state.now
+    const { now } = this.#state
+    const known = told.electorate !== undefined && sameElectorate(told.electorate, now)
+    const electorate = known ? { ...now, names: [] } : now
     const sentAt = Math.floor(clock.now())
-    peers.send(node, { type: 'QUORUM', sentAt, ...(grants ? { echo: told.sentAt } : {}), serial, names, least })
+    peers.send(node, { type: 'QUORUM', sentAt, ...(grants ? { echo: told.sentAt } : {}), ...electorate })
   }
 
   #arm(): void {

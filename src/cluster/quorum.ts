@@ -87,7 +87,7 @@ export const stepQuorum = (state: QuorumState, event: QuorumEvent): QuorumState 
   }
 }
 
-const sameElectorate = (a: Electorate, b: Electorate): boolean =>
+export const sameElectorate = (a: Electorate, b: Electorate): boolean =>
   a.serial === b.serial && a.names.length === b.names.length && a.names.every((name, i) => name === b.names[i])
 
 /** Of one serial, both are of one view: who knew more of those that left has fewer. */
