@@ -68,15 +68,18 @@ export class Leaving {
   }
 
   async #stop(): Promise<void> {
-    const { coordinator, table, links, settings, world } = this.#parts
+    const { coordinator, table, links, settings, world, host } = this.#parts
     this.#parts.stopping = true
     this.#draining?.drain.close()
     const until = world.clock.now() + settings.limits.moveTimeoutMs
     while (coordinator.quiesce('the node stops') > 0 && world.clock.now() < until) await this.#wait(10)
+    while (!host.mayRun() && table.size > 0 && world.clock.now() < until) await this.#wait(10)
     // Again until none is left: one that was starting may have come in meanwhile.
     while (table.size > 0) {
       for (const process of table.all().reverse()) {
         if (process.phase === 'inert' || process.phase === 'frozen') process.depart('the node stopped')
+        // G1: a node that may run nothing runs no terminate() either. Another copy may run by now.
+        else if (!host.mayRun()) process.kill()
         else if (process.phase !== 'moved' && process.phase !== 'ended') await this.#end(process as ServerProcess)
         table.delete(process)
       }

@@ -112,6 +112,24 @@ t.test('52: G4: a short cut freezes the minority and loses nothing of it', async
   await world.close()
 })
 
+t.test('G1: a node without a quorum stops in the time of one move, and runs no terminate', async (t) => {
+  const world = simulate({ seed: 'stops' })
+  const terminated: string[] = []
+  const kind = genServer('kept', { init: () => 0, terminate: (self) => terminated.push(`${self.name} ${self.node}`) })
+  for (const name of 'abc') await world.node(name, { kinds: [kind], partition: MAJORITY })
+  await world.advance(8_000)
+  for (let i = 0; i < 20; i++) await world.run(world.at('c').start(kind, { name: `p${i}` }))
+  await world.run(world.at('a').start(kind, { name: 'of a' }))
+  world.partition(['c'], ['a', 'b'])
+  await world.run(world.at('c').once('quorum'))
+  await world.run(world.at('c').stop(), 6_000)
+  await world.run(world.at('a').stop())
+  t.same(terminated, ['of a a'])
+  world.crash('a')
+  world.crash('c')
+  await world.close()
+})
+
 t.test('53: majority: nobody serves before the cluster has begun, and readiness says when', async (t) => {
   const world = simulate({ seed: 'begin' })
   const counter = counterOf(world, [])
