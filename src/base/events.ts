@@ -38,10 +38,16 @@ export interface EventMap {
   undelivered: { name: string; what: 'call' | 'cast' | 'info'; count: number; reason: string }
   /** A copy that was woken after its move was committed: what happened since the freeze may be lost. */
   rollback: { name: string; epoch: number; line: number; reason: string }
-  /** A process in the middle of a move that waits for an operator. */
-  parked: { name: string; role: 'source' | 'destination'; reason: string }
+  /** A process that waits: in the middle of a move, for an operator; of a former life of its node, for its name. */
+  parked: { name: string; role: 'source' | 'destination' | 'returning'; reason: string }
   /** Two live copies met; the one with the lower epoch stopped. */
   conflict: { name: string; keptEpoch: number; stoppedEpoch: number; keptNode: string }
+  /** The state of a copy that stopped was offered to the one that stays: `ok`, resolveConflict made one of both. */
+  merged: { name: string; epoch: number; from: string; ok: boolean; reason: string }
+  /** This node was declared dead while it lived: a new life of it began, `by` had told it. */
+  reborn: { incarnation: number; former: number; by: string; processes: number }
+  /** A process of the former life of its node has its name again, and runs: on a new line, with its state. */
+  returned: { name: string; epoch: number; line: number; formerEpoch: number }
   delegated: { name: string; epoch: number; address: string }
   /** A peer claimed what it may not: a name, an epoch, an attempt that is not its own. */
   violation: { peer: string; what: string; name: string }

@@ -268,15 +268,15 @@ export class Channel {
     this.#deadlines.cancel()
   }
 
-  /** The node stops: nobody waits any longer. */
-  close(error: (executed: 'no' | 'maybe') => MobilityError): void {
+  /** The node stops, or begins a new life: nobody waits any longer. */
+  close(error: (what: string, executed: 'no' | 'maybe') => MobilityError, reason: string): void {
     const waiting = [...this.#waiting]
     // Nobody is let in any more.
     this.#waiting.clear()
-    for (const out of waiting) this.#settle(out, { error: error('no') })
-    for (const out of this.#window.calls()) this.giveUp(out, error)
+    for (const out of waiting) this.#settle(out, { error: error(out.label, 'no') })
+    for (const out of this.#window.calls()) this.giveUp(out, (executed) => error(out.label, executed))
     // Casts that were let in: nobody sends them again (G5).
-    this.#drop(this.#state.next, 'its sender stops')
+    this.#drop(this.#state.next, reason)
     this.cancel()
   }
 

@@ -56,7 +56,8 @@ export class Channels {
   #flushes: Array<{ owner: Process; name: string; flushed: (name: string) => void }> = []
   /** Highest number used by any channel that was forgotten, plus one. */
   #floor = 1
-  #closed: string | undefined
+  /** What becomes of messages once it is closed. */
+  #closed: ((what: string, executed: 'no' | 'maybe') => MobilityError) | undefined
 
   constructor(deps: Omit<ChannelDeps, 'released'>) {
     this.#deps = { ...deps, released: (name) => this.#released(name) }
@@ -97,7 +98,7 @@ export class Channels {
   #send(name: string, what: Outgoing['what'], body: unknown, options: SendOptions, settle: Outgoing['settle']): void {
     const { limits, clock, courier } = this.#deps
     const { lane = 0, owner, label, timeoutMs, signal } = options
-    if (this.#closed !== undefined) return this.#refuse(settle, fail('ERR_NODE_STOPPED', { node: this.#closed }))
+    if (this.#closed !== undefined) return this.#refuse(settle, this.#closed(label, 'no'))
     if (signal?.aborted === true) return this.#refuse(settle, fail('ERR_ABORTED', { what: label }, { executed: 'no' }))
     const copied = this.#copy(what, body, label)
     if ('error' in copied) return this.#refuse(settle, copied.error)
@@ -302,16 +303,18 @@ export class Channels {
     yield* this.#channels[1].values()
   }
 
-  close(node: string): void {
-    this.#closed = node
-    for (const channel of this.#all()) {
-      channel.close((executed) => fail('ERR_NODE_STOPPED', { node }, { executed }))
+  /** @param lost  why what is on its way is lost; default: the node stops */
+  close(node: string, lost?: string): void {
+    const over = (what: string, executed: 'no' | 'maybe'): MobilityError => {
+      if (lost === undefined) return fail('ERR_NODE_STOPPED', { node }, { executed })
+      return fail(executed === 'no' ? 'ERR_UNREACHABLE' : 'ERR_LOST', { what, reason: lost }, { executed })
     }
+    this.#closed = over
+    for (const channel of this.#all()) channel.close(over, lost ?? 'its sender stops')
     for (const channels of this.#channels) channels.clear()
     for (const byName of this.#holds.values()) {
       for (const held of byName.values()) {
-        for (const out of [...held.keys()])
-          this.#withdraw(held, out, fail('ERR_NODE_STOPPED', { node }, { executed: 'no' }))
+        for (const out of [...held.keys()]) this.#withdraw(held, out, over(out.label, 'no'))
       }
     }
     this.#holds.clear()

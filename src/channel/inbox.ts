@@ -162,8 +162,15 @@ export class Inbox {
     if (method === 'stop') this.#deps.whenSettled(process, () => process.system({ what: 'stop', from, reason }))
     else if (method === 'sendMe')
       process.system({ what: 'sendMe', from, to: first as Destination, options: (second ?? {}) as MoveOptions })
+    else if (method === 'merge') this.#merge(process, from, args)
     else throw new Error('it is not a system message')
     return true
+  }
+
+  #merge(process: Process, from: CallId, args: unknown): void {
+    const [version, handed, by] = Array.isArray(args) ? (args as unknown[]) : []
+    if (!Number.isSafeInteger(version) || typeof by !== 'string') throw new Error('it is no state of another life')
+    process.system({ what: 'merge', from, version: version as number, handed, by })
   }
 
   // ---- acks

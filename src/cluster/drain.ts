@@ -108,8 +108,8 @@ export class Drain {
   }
 
   /** Nothing more is asked to leave. What is under way ends on its own. */
-  close(): void {
-    this.#finish('the node stops')
+  close(why = 'the node stops'): void {
+    this.#finish(why)
   }
 
   #look(): void {

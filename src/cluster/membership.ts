@@ -13,7 +13,8 @@ import { type Address, addressText, type Identity } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Logger, Timer } from '../base/ports.js'
 import type { Peers } from '../link/peers.js'
-import type { Member, Message, MessageOf } from '../wire/messages.js'
+import type { Member, Message, MessageOf, Standing } from '../wire/messages.js'
+import { Keeping } from './keeping.js'
 import {
   type DownReason,
   isLiveState,
@@ -23,10 +24,16 @@ import {
   stepMember,
   unknownMember,
 } from './machine.js'
+import { isCondemned, standingOf } from './standing.js'
 
 /** What membership needs of a link. */
 export interface MemberLink {
-  readonly peer: Identity & { readonly address: Address; readonly member: boolean }
+  readonly peer: Identity & {
+    readonly address: Address
+    readonly member: boolean
+    readonly said?: Standing | undefined
+    readonly heard?: Standing | undefined
+  }
   readonly up: boolean
   /** How long the peer has said nothing, in ms. */
   readonly silentMs: number
@@ -54,6 +61,8 @@ interface MembershipDeps {
     memberDown(member: Member, reason: DownReason): void
     /** A life that was down for its silence has ended indeed. Once; before the `memberUp` of a newer life. */
     memberProved(member: Member): void
+    /** This life of this node is dead for others, and it is the one that gives way: it must begin a new one. */
+    condemned?(by: Identity): void
   }
 }
 
@@ -67,15 +76,15 @@ interface Known {
   since: number
 }
 
-/** How long a seed that is over, and a node that others named and nobody answers for, is still dialed. */
+/** How long a life that has ended, and a node that others named and nobody answers for, is still dialed. */
 const FORGET_MS = 10 * 60_000
+/** And one that is dead by its silence alone: it may live beyond a cut, and only meeting it heals that. */
+const FORGET_SILENT_MS = 24 * 60 * 60_000
 
 export class Membership implements Peers {
   readonly #deps: MembershipDeps
   readonly #known = new Map<string, Known>()
-  /** Addresses of `join`, as text. */
-  readonly #seeds = new Set<string>()
-  readonly #kept = new Map<string, Address>()
+  readonly #keeping: Keeping
   #live: readonly Member[] = []
   #beat: Timer | undefined
   #beatAt = 0
@@ -83,24 +92,12 @@ export class Membership implements Peers {
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps
+    this.#keeping = new Keeping(deps)
   }
 
   /** Dials the seeds, and from then on everybody they know. What was a seed and is none any more is let go. */
   seeds(addresses: readonly Address[]): void {
-    if (this.#closed) return
-    const now = new Set(addresses.map(addressText))
-    const used = new Set([...this.#known.values()].map(({ address }) => addressText(address)))
-    for (const text of [...this.#seeds]) {
-      if (now.has(text)) continue
-      this.#seeds.delete(text)
-      const address = this.#kept.get(text)
-      if (address !== undefined && !used.has(text)) this.#release(address)
-    }
-    for (const address of addresses) {
-      const isNew = !this.#seeds.has(addressText(address))
-      this.#seeds.add(addressText(address))
-      if (isNew) this.#keep(address)
-    }
+    this.#keeping.seeds(addresses, new Set([...this.#known.values()].map(({ address }) => addressText(address))))
   }
 
   /** @returns false when the link was not taken: not a member's, or one that was turned away */
@@ -108,6 +105,11 @@ export class Membership implements Peers {
     const { peer } = link
     const { node } = this.#deps.self()
     if (this.#closed || !peer.member || peer.node === node) return false
+    if (isCondemned(node, peer)) {
+      link.close('ERR_WRONG_PEER', 'this life was declared dead')
+      this.#deps.handlers.condemned?.(peer)
+      return false
+    }
     const known = this.#known.get(peer.node) ?? this.#add(peer.node, peer.address, true)
     if (known === undefined) {
       link.close('ERR_LINK_LIMIT', 'too many members')
@@ -116,13 +118,18 @@ export class Membership implements Peers {
     const moved = addressText(known.address) !== addressText(peer.address)
     const older = peer.incarnation < known.state.incarnation
     if (moved && !older) {
-      this.#forget(known.address)
+      this.#keeping.forget(known.address)
       known.address = peer.address
     }
     known.silentMs = 0
     if (isLiveState(known.state) && peer.incarnation > known.state.incarnation) this.#step(known, { type: 'restarted' })
     this.#step(known, { type: 'linkUp', incarnation: peer.incarnation }, link)
     return isLiveState(known.state) && known.state.incarnation === peer.incarnation
+  }
+
+  /** What a member is told of its life, with READY. */
+  standing({ node, incarnation }: Identity): Standing {
+    return standingOf(this.#deps.self().node, this.#live, this.isDead(node, incarnation))
   }
 
   linkDown(link: MemberLink, code: string, reason: string): void {
@@ -153,7 +160,7 @@ export class Membership implements Peers {
       if (node === me || (known !== undefined && known.state.incarnation >= incarnation)) continue
       if (known === undefined) this.#add(node, address, false)
       // Another life of one we know, or another place: the link will tell.
-      else if (!this.#linked(known)) this.#keep(address)
+      else if (!this.#linked(known)) this.#keeping.keep(address)
     }
     this.#arm()
   }
@@ -177,6 +184,12 @@ export class Membership implements Peers {
 
   live(): readonly Member[] {
     return this.#live
+  }
+
+  /** Has every live member said something since then, over a link that is up? */
+  heardAll(since: number): boolean {
+    const ms = this.#deps.clock.now() - since
+    return this.#live.every(({ node }) => (this.#linkTo(node)?.silentMs ?? ms) < ms)
   }
 
   isLive(node: string, incarnation: number): boolean {
@@ -207,16 +220,29 @@ export class Membership implements Peers {
     for (const { node } of this.#live) this.send(node, message)
   }
 
+  /** Where others may be, as an earlier life of this node knew them: they are dialed, and taken as they are. */
+  meet(members: readonly { readonly node: string; readonly address: Address }[]): void {
+    const me = this.#deps.self().node
+    for (const { node, address } of members) if (node !== me && !this.#known.has(node)) this.#add(node, address, false)
+    this.#arm()
+  }
+
+  /** All that have not left, dead or alive. */
+  acquaintances(): { readonly node: string; readonly address: Address }[] {
+    return [...this.#known.values()]
+      .filter(({ state }) => state.phase !== 'left')
+      .map(({ node, address }) => ({ node, address }))
+  }
+
   size(): { known: number; live: number; kept: number } {
-    return { known: this.#known.size, live: this.#live.length, kept: this.#kept.size }
+    return { known: this.#known.size, live: this.#live.length, kept: this.#keeping.size }
   }
 
   /** Stops watching and dialing. Tells nobody: the links do. */
   close(): void {
     this.#closed = true
     this.#beat?.cancel()
-    for (const address of this.#kept.values()) this.#deps.links.release(address)
-    this.#kept.clear()
+    this.#keeping.close()
   }
 
   #linkTo(node: string): MemberLink | undefined {
@@ -238,7 +264,7 @@ export class Membership implements Peers {
     }
     const known: Known = { node, address, state: unknownMember, silentMs: 0, since: clock.now() }
     this.#known.set(node, known)
-    this.#keep(address)
+    this.#keeping.keep(address)
     return known
   }
 
@@ -254,7 +280,7 @@ export class Membership implements Peers {
       if (over && known.since < (oldest?.since ?? Number.POSITIVE_INFINITY)) oldest = known
     }
     if (oldest === undefined) return false
-    this.#forget(oldest.address)
+    this.#keeping.forget(oldest.address)
     return this.#known.delete(oldest.node)
   }
 
@@ -272,7 +298,7 @@ export class Membership implements Peers {
     const { node, address } = known
     switch (effect.type) {
       case 'up':
-        this.#keep(address)
+        this.#keeping.keep(address)
         events.emit('nodeup', { node, incarnation: effect.incarnation, address: addressText(address) })
         return
       case 'linked': {
@@ -284,7 +310,8 @@ export class Membership implements Peers {
       }
       case 'down': {
         const { incarnation, reason } = effect
-        if (reason !== 'restarted') this.#forget(address)
+        // Who is dead by a verdict may live: it is dialed on, and when it is met one of both gives way (standing.ts).
+        if (reason === 'left') this.#keeping.forget(address)
         events.emit('nodedown', { node, incarnation, reason })
         handlers.memberDown({ node, incarnation, address }, reason)
         return
@@ -316,25 +343,6 @@ export class Membership implements Peers {
     this.#live = live.sort((a, b) => (a.node < b.node ? -1 : 1))
   }
 
-  #keep(address: Address): void {
-    if (this.#closed) return
-    const { limits, events } = this.#deps
-    // Each node and each seed has one; more is hearsay about where they may be.
-    if (this.#kept.size >= limits.membersMax + this.#seeds.size && !this.#kept.has(addressText(address)))
-      return events.emit('limit', { limit: 'membersMax', name: addressText(address), value: this.#kept.size })
-    this.#kept.set(addressText(address), address)
-    this.#deps.links.keep(address, { joining: true })
-  }
-
-  /** Seeds are dialed for a while longer. */
-  #forget(address: Address): void {
-    if (!this.#seeds.has(addressText(address))) this.#release(address)
-  }
-
-  #release(address: Address): void {
-    if (this.#kept.delete(addressText(address))) this.#deps.links.release(address)
-  }
-
   #arm(): void {
     if (this.#beat !== undefined || this.#closed || this.#known.size === 0) return
     this.#beatAt = this.#deps.clock.now()
@@ -350,7 +358,8 @@ export class Membership implements Peers {
     const passedMs = Math.min(clock.now() - this.#beatAt, 2 * limits.heartbeatMs)
     for (const known of [...this.#known.values()]) {
       if (isLiveState(known.state)) this.#watch(known, passedMs)
-      else if (clock.now() - known.since >= FORGET_MS) this.#giveUp(known)
+      else if (clock.now() - known.since >= (known.state.unproved === true ? FORGET_SILENT_MS : FORGET_MS))
+        this.#giveUp(known)
     }
   }
 
@@ -368,7 +377,7 @@ export class Membership implements Peers {
   }
 
   #giveUp(known: Known): void {
-    this.#release(known.address)
+    this.#keeping.release(known.address)
     if (known.state.phase === 'unknown') this.#known.delete(known.node)
   }
 }

@@ -11,7 +11,7 @@ import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
 import type { Socket } from '../transport/transport.js'
 import { bodyBytesMax, decodeFrame, encodeFrame, encodeFramePieces, type Sendable } from '../wire/frame.js'
-import type { KindOffer, Message } from '../wire/messages.js'
+import type { KindOffer, Message, Standing } from '../wire/messages.js'
 import { type Beat, Heartbeat } from './heartbeat.js'
 import { SendQueue } from './send-queue.js'
 
@@ -24,6 +24,9 @@ export interface Peer extends Identity {
   readonly stateBytesMax: number
   /** Of our own cluster. */
   readonly member: boolean
+  /** What we have said to it of its life when the link came up, and it of ours. Of members only, and newer than 0.1. */
+  readonly said?: Standing | undefined
+  readonly heard?: Standing | undefined
 }
 
 interface LinkDeps {

@@ -17,11 +17,11 @@
  */
 import { type ErrorCode, fail, isMobilityError, type MobilityError, reasonOf } from '../base/errors.js'
 import type { Events } from '../base/events.js'
-import { type Address, addressText, nodeKey } from '../base/ids.js'
+import { type Address, addressText, type Identity, nodeKey } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Logger, Random } from '../base/ports.js'
 import type { Listener, Socket, Transport } from '../transport/transport.js'
-import type { Message } from '../wire/messages.js'
+import type { Message, Standing } from '../wire/messages.js'
 import { type ConnectOptions, type Dial, Dials, isRefusal } from './dials.js'
 import { failureOf, isSelf, misfit } from './failures.js'
 import { Gate } from './gate.js'
@@ -39,6 +39,8 @@ interface LinkHandlers {
   message(link: Link, message: Message): void
   /** The cluster that this node has joined. Before the `up` of the link that brought it. */
   adopt(cluster: string): void
+  /** What a member is told of its life. */
+  standing?(peer: Identity): Standing
   /** A kept address refuses connections, for so long without a break. */
   refused(address: Address, forMs: number): void
 }
@@ -164,19 +166,19 @@ export class Links {
     this.#keepers.delete(key)
   }
 
-  /** Says BYE to everyone (this node leaves for good), sends what is urgent, ends. Nothing goes on after it. */
-  close(reason: string): Promise<void> {
-    this.#closing ??= this.#close(reason)
+  /** Says BYE to everyone (`left`: this node leaves for good), sends what is urgent, ends. Nothing goes on after it. */
+  close(reason: string, left = true): Promise<void> {
+    this.#closing ??= this.#close(reason, left)
     return this.#closing
   }
 
-  async #close(reason: string): Promise<void> {
+  async #close(reason: string, left: boolean): Promise<void> {
     for (const keeper of this.#keepers.values()) keeper.release()
     this.#keepers.clear()
     const listeners = this.#listeners.map((listener) => listener.close())
     for (const { session, link } of [...this.#live.values()]) {
       if (link === undefined) session.close('ERR_NODE_STOPPED', 'this node stops')
-      else session.close('left', reason)
+      else session.close(left ? 'left' : 'ERR_LINK_LOST', reason)
     }
     this.#dials.close(this.#stopped())
     await Promise.all(listeners)
@@ -312,7 +314,9 @@ export class Links {
     const own = identity.cluster === '' ? { ...identity, cluster: peer.cluster } : identity
     const { role, begunAt } = live.session
     const highest = this.#table.highest(nodeKey(peer))
-    return settle({ role, own, peer, begunAt, highest, rivals: this.#rivals(live) })
+    const verdict = settle({ role, own, peer, begunAt, highest, rivals: this.#rivals(live) })
+    if (verdict.type !== 'take' || !peer.member) return verdict
+    return { type: 'take', standing: this.#deps.handlers.standing?.(peer) }
   }
 
   /** Other connections with the same node: the link that is up, and its dials to which this node has said READY. */

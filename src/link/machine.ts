@@ -22,7 +22,7 @@
  */
 import type { ErrorCode } from '../base/errors.js'
 import { never } from '../base/invariant.js'
-import type { Message } from '../wire/messages.js'
+import type { Message, Standing } from '../wire/messages.js'
 import { agree } from '../wire/version.js'
 import {
   codeOfBye,
@@ -54,20 +54,26 @@ export interface SessionState {
   /** From `proving` on. */
   readonly peer: { readonly hello: Hello; readonly frame: Buffer } | undefined
   readonly relation: Related | undefined
+  /** What both have said of each other's life in READY. */
+  readonly said?: Standing | undefined
+  readonly heard?: Standing | undefined
   /** The peer's proof held. */
   readonly proven: boolean
 }
 
-/** What the set of links says to a peer. `yield`: this dial gives way to another link to the same node. */
+/**
+ * What the set of links says to a peer. `yield`: this dial gives way to another link to the same node. `standing` goes
+ * to a member with READY.
+ */
 export type Verdict =
-  | { readonly type: 'take' }
+  | { readonly type: 'take'; readonly standing?: Standing | undefined }
   | { readonly type: 'yield' }
   | { readonly type: 'refuse'; readonly code: ErrorCode; readonly reason: string }
 
 export type SessionEvent =
   | { readonly type: 'hello'; readonly hello: Hello; readonly frame: Buffer }
   | { readonly type: 'auth'; readonly mac: Uint8Array; readonly verdict: Verdict }
-  | { readonly type: 'ready'; readonly verdict: Verdict }
+  | { readonly type: 'ready'; readonly verdict: Verdict; readonly standing?: Standing | undefined }
   | { readonly type: 'bye'; readonly code: string; readonly reason: string; readonly left: boolean }
   /** Any other message, before `up`. */
   | { readonly type: 'other'; readonly kind: number }
@@ -192,14 +198,22 @@ const onAuth = (state: SessionState, mac: Uint8Array, verdict: Verdict): Step =>
   if (role === 'dialer') return same(next)
   const relation = relate(peer.hello, own.hello, role)
   if (!relation.ok) return refuse(proven, relation.code, relation.reason)
-  return judged(proven, verdict, { state: next, effects: [authOf(next), { do: 'send', message: { type: 'READY' } }] })
+  const said = standingOf(verdict)
+  return judged(proven, verdict, { state: { ...next, said }, effects: [authOf(next), readyWith(said)] })
 }
 
-const onReady = (state: SessionState, verdict: Verdict): Step => {
+const standingOf = (verdict: Verdict): Standing | undefined => (verdict.type === 'take' ? verdict.standing : undefined)
+const readyWith = (standing: Standing | undefined): SessionEffect => ({
+  do: 'send',
+  message: { type: 'READY', standing },
+})
+
+/** What the acceptor had said in its READY stands, whatever it thinks by now: both decide on the same two words. */
+const onReady = (state: SessionState, verdict: Verdict, heard: Standing | undefined): Step => {
   if (state.phase !== 'confirming') return unexpected(state, 'READY')
-  const next: SessionState = { ...state, phase: 'up' }
-  const answer: readonly SessionEffect[] =
-    state.role === 'dialer' ? [{ do: 'send', message: { type: 'READY' } }, { do: 'up' }] : [{ do: 'up' }]
+  const said = state.role === 'dialer' ? standingOf(verdict) : state.said
+  const next: SessionState = { ...state, phase: 'up', said, heard }
+  const answer: readonly SessionEffect[] = state.role === 'dialer' ? [readyWith(said), { do: 'up' }] : [{ do: 'up' }]
   return judged(state, verdict, { state: next, effects: answer })
 }
 
@@ -218,7 +232,7 @@ export const step = (state: SessionState, event: SessionEvent): Step => {
     case 'auth':
       return onAuth(state, event.mac, event.verdict)
     case 'ready':
-      return onReady(state, event.verdict)
+      return onReady(state, event.verdict, event.standing)
     case 'bye':
       return onBye(state, event)
     case 'other':

@@ -148,7 +148,7 @@ export class Session {
         this.#feed({ type: 'auth', mac: message.mac, verdict: this.#verdict() })
         break
       case 'READY':
-        this.#feed({ type: 'ready', verdict: this.#verdict() })
+        this.#feed({ type: 'ready', verdict: this.#verdict(), standing: message.standing })
         break
       case 'BYE':
         this.#feed({ type: 'bye', code: message.code, reason: message.reason, left: message.left })
@@ -228,6 +228,8 @@ export class Session {
       kinds: heard.kinds,
       frameBytesMax: heard.frameBytesMax,
       stateBytesMax: heard.stateBytesMax,
+      said: this.#state.said,
+      heard: this.#state.heard,
     }
   }
 

@@ -44,6 +44,8 @@ export interface MoveContext {
   stopping(): boolean
   /** This node, or that member, is about to leave: it takes nothing in. */
   isLeaving(node: string): boolean
+  /** A process of a former life of this node waits for that name here. */
+  isReturning(name: string): boolean
   /** Everyone whose messages a frozen copy of the name dropped is told where it is now. */
   callBack(name: string): void
   /** Is exactly this life known to have ended, of a member or of a node of another cluster? */

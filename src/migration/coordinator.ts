@@ -24,10 +24,11 @@ import type { Death } from './machine-source.js'
 import type { Plan } from './plan.js'
 import { Turns } from './turns.js'
 
-/** A process in the middle of a move that waits for a decision. */
+/** A process that waits for a decision. */
 export interface Parked {
   readonly name: string
-  readonly role: 'source' | 'destination' | 'holder'
+  /** `returning`: no move, but a process of a former life of its node, which waits for its name. */
+  readonly role: 'source' | 'destination' | 'holder' | 'returning'
   readonly reason: string
 }
 
@@ -302,6 +303,12 @@ export class Coordinator {
   /** It may live elsewhere by now: that is about to be told. */
   isLeaving(name: string): boolean {
     return this.#departures.get(name)?.process.phase === 'frozen'
+  }
+
+  /** To which life of a node its move was committed, while that node has not said that it runs there. */
+  committedTo(name: string): Identity | undefined {
+    const departure = this.#departures.get(name)
+    return departure?.isCommitted === true ? departure.destination : undefined
   }
 
   /** Somebody owns the name in a higher epoch. @returns whether the copy here was one in a move, and gave way */

@@ -89,6 +89,13 @@ export class Delegations {
     for (const delegation of others) this.#tell(delegation, entry)
   }
 
+  /** It ran here in a former life of this node, and waits for its name: its gateways are told when it runs. */
+  carry(name: string, delegations: readonly Delegation[]): void {
+    this.#mine.set(name, delegations)
+    const clusters = new Set(delegations.map((known) => known.cluster))
+    this.#guests.set(name, { clusters, leftAt: Number.POSITIVE_INFINITY })
+  }
+
   /** It was woken here, and its gateways may have been told of the node that died. */
   woken(name: string): void {
     const entry = this.#context.directory.lookup(name)
@@ -162,6 +169,8 @@ export class Delegations {
     const { identity, address } = this.#context.self()
     const { cluster, node } = link.peer
     const { directory } = this.#context
+    // It is about to come back here, or not: nobody knows yet.
+    if (this.#context.isReturning(name)) return
     const given = this.serves(name, cluster)
     if (!given && !directory.settled) return
     // Whoever was not given the name hears of it what he would hear of one that nobody has.

@@ -210,11 +210,12 @@ export class Departure {
   /** It was committed to that node, and the frozen copy here is what is left if that node dies. */
   keepsCopyFrom(node: string, incarnation: number): boolean {
     const { phase } = this.#state
-    return (
-      (phase === 'committed' || phase === 'parked' || phase === 'woken') &&
-      this.destination.node === node &&
-      this.destination.incarnation === incarnation
-    )
+    const keeps = phase === 'committed' || phase === 'parked' || phase === 'woken'
+    return keeps && this.destination.node === node && this.destination.incarnation === incarnation
+  }
+
+  get isCommitted(): boolean {
+    return this.phase === 'committed' || (this.phase === 'parked' && this.#state.parkedIn === 'committed')
   }
 
   /** Before PREPARED a broken link means to begin anew; after it, the timer goes on asking. */

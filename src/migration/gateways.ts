@@ -44,6 +44,11 @@ export class Gateways {
     this.#context = context
   }
 
+  /** Names of this cluster that are reached through this node. */
+  names(): string[] {
+    return [...this.#through.keys()]
+  }
+
   get size(): number {
     return this.#through.size
   }

@@ -9,16 +9,21 @@ import { Drain, type DrainOptions, type DrainResult, type DrainTimes, drainTimes
 import type { ServerProcess } from '../process/server.js'
 import type { Outlet } from './outlet.js'
 import type { Parts } from './parts.js'
+import type { Lives } from './rebirth.js'
 
 export class Leaving {
-  readonly #parts: Parts
+  readonly #lives: Lives
   readonly #outlet: Outlet
   #draining: { readonly drain: Drain; readonly result: Promise<DrainResult> } | undefined
   #stopping: Promise<void> | undefined
 
-  constructor(parts: Parts, outlet: Outlet) {
-    this.#parts = parts
+  constructor(lives: Lives, outlet: Outlet) {
+    this.#lives = lives
     this.#outlet = outlet
+  }
+
+  get #parts(): Parts {
+    return this.#lives.current
   }
 
   get stopping(): boolean {
@@ -38,6 +43,11 @@ export class Leaving {
     })
     this.#draining = { drain, result }
     return result
+  }
+
+  /** What was to leave waits for its name again, and the node stays cordoned: whoever drains it asks once more. */
+  reborn(): void {
+    this.#draining?.drain.close('the node was declared dead, and began a new life')
   }
 
   #makeDrain(times: DrainTimes): Drain {
@@ -88,6 +98,7 @@ export class Leaving {
     await this.#wait(0)
     this.#parts.close()
     await links.close('stopped')
+    await this.#lives.whenClosed()
   }
 
   /** A handler that does not end within its time is left behind. */

@@ -15,6 +15,7 @@ import type { Registry } from '../registry/registry.js'
 import type { Entry } from '../wire/messages.js'
 import type { Settings } from './options.js'
 import type { Monitors } from './outlet.js'
+import type { Returns } from './returns.js'
 import type { Router } from './router.js'
 
 /** The parts of a node that have something to do with a name. They are made one after the other. */
@@ -29,6 +30,7 @@ interface NamedParts {
   readonly monitors: Monitors
   readonly coordinator: Coordinator
   readonly router: Router
+  readonly returns: Returns
 }
 
 export class Names {
@@ -69,6 +71,27 @@ export class Names {
     const entry = this.#parts.registry.lookup(name)
     if (entry === undefined || isNoEnd(entry)) return undefined
     return { line: entry.line, alive: entry.status === 'live', reason: entry.reason }
+  }
+
+  /**
+   * This is a new life of the node, and its members have told it all that they know. What it knew before and nobody
+   * knows now has ended. (In a line of its own it may come back: that is another life.)
+   * @param gateways  of this cluster, away in another one, and reached through this node
+   */
+  reconcile(gateways: readonly Entry[], names: readonly string[]): void {
+    const { registry, coordinator, returns, identity, monitors } = this.#parts
+    const { node, incarnation } = identity
+    for (const entry of gateways) {
+      if (entry.via === undefined || entry.status !== 'live' || registry.lookup(entry.name) !== undefined) continue
+      const adopted: Entry = { ...entry, node, incarnation }
+      registry.publish(adopted)
+      coordinator.gateways.adopt(adopted)
+    }
+    for (const name of names) {
+      if (registry.lookup(name) !== undefined || returns.awaited(name) !== undefined) continue
+      monitors.lapse(name)
+      for (const process of this.#watching) if (process.phase === 'running') process.watches.lapse(name)
+    }
   }
 
   /** G2: an owner in a higher epoch is known, so the copy here stops. */

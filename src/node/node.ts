@@ -14,11 +14,14 @@ import { makeRef, type RefPort } from '../process/ref.js'
 import { ServerProcess } from '../process/server.js'
 import { tcpTransport } from '../transport/tcp.js'
 import { stateValueLimits } from '../wire/codec.js'
+import type { Entry } from '../wire/messages.js'
 import { copyPortable } from '../wire/portable.js'
+import { Doorway } from './doorway.js'
 import { Leaving } from './leaving.js'
 import { checkOptions, type NodeOptions, type Settings } from './options.js'
 import { Outlet } from './outlet.js'
 import { Parts } from './parts.js'
+import { Lives } from './rebirth.js'
 import type { World } from './world.js'
 
 /** How long a node looks for its seeds before it gives up, or goes on alone. */
@@ -53,17 +56,22 @@ const checkStart = (options: StartOptions<AnyKind>, limits: Limits): { name: str
 export type NodeStats = Readonly<Record<string, number>>
 
 export class MobilityNode {
-  readonly #parts: Parts
+  readonly #lives: Lives
   readonly #port: RefPort
   readonly #leaving: Leaving
 
   /** Made by `createNode`. */
   constructor(parts: Parts) {
-    this.#parts = parts
-    const monitor = (name: string) => parts.monitors.open(name)
-    const outlet = new Outlet({ channels: parts.channels, limits: parts.settings.limits, monitor })
+    const lives = new Lives(parts, () => this.#leaving.reborn())
+    this.#lives = lives
+    const monitor = (name: string) => lives.current.monitors.open(name)
+    const outlet = new Outlet({ channels: () => lives.current.channels, limits: parts.settings.limits, monitor })
     this.#port = outlet
-    this.#leaving = new Leaving(parts, outlet)
+    this.#leaving = new Leaving(lives, outlet)
+  }
+
+  get #parts(): Parts {
+    return this.#lives.current
   }
 
   get name(): string {
@@ -93,7 +101,7 @@ export class MobilityNode {
    *   ERR_NO_QUORUM ERR_NODE_STOPPED
    */
   async start<K extends AnyKind>(kind: K, options: StartOptions<K>): Promise<Ref<K>> {
-    const { identity, settings, registry, table, host, events, cordons, partition } = this.#parts
+    const { identity, settings, events, cordons, partition } = this.#parts
     if (this.#leaving.stopping) throw fail('ERR_NODE_STOPPED', { node: this.name })
     const { name, args } = checkStart(options, settings.limits)
     if (cordons.on) throw fail('ERR_NODE_LEAVING', { node: this.name, name })
@@ -101,16 +109,32 @@ export class MobilityNode {
     if (kind === undefined || kind === null || settings.kinds.get(kind.kind) !== kind) {
       throw fail('ERR_KIND_UNKNOWN', { node: identity.node, kind: String(kind?.kind) })
     }
-    const entry = await registry.claim(name, kind.kind)
-    // Nobody would end it any more. The claim ends with the node.
-    if (this.#leaving.stopping) throw fail('ERR_NODE_STOPPED', { node: this.name })
-    const { epoch, line } = entry
+    const { epoch, line } = await this.#claim(name, kind)
+    const { table, host, channels } = this.#parts
     const process = new ServerProcess(host, { name, kind, args, epoch, line })
     table.set(process)
-    this.#parts.channels.routeChanged(name)
+    channels.routeChanged(name)
     await process.start()
     events.emit('started', { name, kind: kind.kind, epoch })
     return this.ref(kind, name)
+  }
+
+  /** In the life of the node that goes on when it is granted: one that is over starts nothing. */
+  async #claim(name: string, kind: AnyKind): Promise<Entry> {
+    for (;;) {
+      const parts = this.#parts
+      if (parts.returns.awaited(name) !== undefined) throw fail('ERR_ALREADY_STARTED', { name, node: this.name })
+      try {
+        const entry = await parts.registry.claim(name, kind.kind)
+        // Nobody would end it any more. The claim ends with the node.
+        if (this.#leaving.stopping) throw fail('ERR_NODE_STOPPED', { node: this.name })
+        if (!parts.over) return entry
+      } catch (error) {
+        if (!parts.over || this.#leaving.stopping) throw error
+      }
+      // Its next life begins before this turn ends.
+      if (parts === this.#parts) await Promise.resolve()
+    }
   }
 
   /** A handle to a name, wherever it is. With a type-only import: `node.ref<typeof counter>('counter:42')`. */
@@ -149,9 +173,10 @@ export class MobilityNode {
     return this.#parts.events.once(type, accepts)
   }
 
-  /** Processes in the middle of a move that wait for a decision. */
+  /** Processes that wait for a decision: in the middle of a move, or, of a former life of this node, for their name. */
   parked(): Parked[] {
-    return this.#parts.coordinator.parked()
+    const { coordinator, returns } = this.#parts
+    return [...coordinator.parked(), ...returns.parked()]
   }
 
   /**
@@ -161,7 +186,8 @@ export class MobilityNode {
    * @returns whether there was something to decide
    */
   decide(name: string, choice: 'restore' | 'discard'): boolean {
-    return this.#parts.coordinator.decide(name, choice)
+    const { coordinator, returns } = this.#parts
+    return returns.decide(name, choice) || coordinator.decide(name, choice)
   }
 
   /**
@@ -178,13 +204,15 @@ export class MobilityNode {
   }
 
   stats(): NodeStats {
-    const { table, channels, replies, inbox, coordinator, registry, membership, roads, links, monitors } = this.#parts
+    const { table, channels, replies, inbox, coordinator, registry, membership, roads, links, monitors, returns } =
+      this.#parts
     return {
       processes: table.size,
       channels: channels.size,
       replies: replies.size,
       inbox: inbox.size,
       monitors: monitors.size,
+      returning: returns.size,
       roads: roads.size,
       links: links.all().length,
       ...coordinator.size(),
@@ -258,9 +286,10 @@ export const startNode = async (options: NodeOptions, world: World): Promise<Mob
   const learns = settings.cluster === undefined && settings.join.length > 0
   const cluster = learns ? '' : (settings.cluster ?? hexId(world.random, 8))
   const identity: Identity = { cluster, node: settings.name, incarnation: Math.max(1, Math.floor(world.clock.wall())) }
-  const parts = new Parts(settings, world, identity)
+  const parts = new Parts(settings, { ...world, transport: new Doorway(world.transport) }, identity)
   try {
     const bound = await parts.links.listen(settings.listen)
+    parts.bound = { host: settings.listen.host, port: bound.port }
     parts.address = settings.advertise ?? { host: settings.listen.host, port: bound.port }
     if (settings.join.length > 0) await join(parts, learns)
   } catch (error) {

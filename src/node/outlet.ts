@@ -10,7 +10,7 @@ import type { RefPort } from '../process/ref.js'
 import { type Fate, Watches } from '../process/watches.js'
 
 interface OutletDeps {
-  readonly channels: Channels
+  readonly channels: () => Channels
   readonly limits: Limits
   readonly monitor: (name: string) => Monitor
 }
@@ -33,15 +33,15 @@ export class Outlet implements RefPort {
     const ms = timeoutMs ?? limits.callTimeoutMs
     if (!isTimeout(ms)) return Promise.reject(wrongTimeout())
     const label = `${name}.${method}`
-    return channels.call(name, [method, args], { timeoutMs: ms, signal, owner: this.#owner, label })
+    return channels().call(name, [method, args], { timeoutMs: ms, signal, owner: this.#owner, label })
   }
 
   cast(name: string, method: string, args: unknown[]): Promise<void> {
-    return this.#deps.channels.cast(name, 'cast', [method, args], this.#inWindow(`${name}.${method}`))
+    return this.#deps.channels().cast(name, 'cast', [method, args], this.#inWindow(`${name}.${method}`))
   }
 
   send(name: string, message: unknown): Promise<void> {
-    return this.#deps.channels.cast(name, 'info', message, this.#inWindow(`an info to ${name}`))
+    return this.#deps.channels().cast(name, 'info', message, this.#inWindow(`an info to ${name}`))
   }
 
   #inWindow(label: string): SendOptions {
@@ -62,7 +62,7 @@ export class Outlet implements RefPort {
   /** A move has its own times and always ends; so does a stop. */
   #ask(name: string, what: 'sendMe' | 'stop', args: unknown[]): Promise<unknown> {
     const send = { lane: 1, timeoutMs: Number.POSITIVE_INFINITY, owner: this.#owner, label: `${name}.${what}` } as const
-    return this.#deps.channels.call(name, [what, args], send)
+    return this.#deps.channels().call(name, [what, args], send)
   }
 
   monitor(name: string): Monitor {
@@ -73,10 +73,10 @@ export class Outlet implements RefPort {
 /** Monitors of code outside, on top of the same watches that processes have. */
 export class Monitors {
   readonly #watches: Watches
+  #fateOf: (name: string) => Fate | undefined = () => undefined
   readonly #waiting = new Map<number, (reason: string) => void>()
 
-  /** @param fateOf  what is known of a name */
-  constructor(fateOf: (name: string) => Fate | undefined) {
+  constructor() {
     const watchDown = ({ id }: { readonly id: number }, reason: string): void => {
       // The watch may be down before its number is known here.
       queueMicrotask(() => {
@@ -84,7 +84,12 @@ export class Monitors {
         this.#waiting.delete(id)
       })
     }
-    this.#watches = new Watches({ fateOf, watchDown, watchAdded: () => {} })
+    this.#watches = new Watches({ fateOf: (name) => this.#fateOf(name), watchDown, watchAdded: () => {} })
+  }
+
+  /** @param fateOf  what is known of a name, in this life of the node */
+  bind(fateOf: (name: string) => Fate | undefined): void {
+    this.#fateOf = fateOf
   }
 
   get size(): number {
@@ -105,5 +110,10 @@ export class Monitors {
 
   notice(name: string): void {
     this.#watches.compare(name)
+  }
+
+  /** Nobody has the name any more, and nobody is left to say how it ended. */
+  lapse(name: string): void {
+    this.#watches.lapse(name)
   }
 }

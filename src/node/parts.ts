@@ -19,23 +19,25 @@ import { Partition } from '../cluster/partition.js'
 import { type Placement, rendezvous } from '../cluster/placement.js'
 import type { Link } from '../link/link.js'
 import { Links } from '../link/links.js'
-import type { MoveContext } from '../migration/context.js'
 import { Coordinator } from '../migration/coordinator.js'
 import { oldestReadable } from '../process/gen-server.js'
 import type { ProcessHost } from '../process/host.js'
 import type { KindTable } from '../process/kind.js'
 import { ProcessTable } from '../process/process-table.js'
 import { Scheduler } from '../process/scheduler.js'
+import type { ServerProcess } from '../process/server.js'
 import { Registry } from '../registry/registry.js'
 import type { KindOffer, Member, Message } from '../wire/messages.js'
 import { answer } from './answers.js'
+import { moveContextOf } from './move-context.js'
 import { Names } from './names.js'
 import type { Settings } from './options.js'
 import { Monitors, Outlet } from './outlet.js'
 import { Pulse } from './pulse.js'
+import { Returns } from './returns.js'
 import { LinkRoads } from './roads.js'
 import { Router } from './router.js'
-import type { World } from './world.js'
+import type { Heritage, World } from './world.js'
 
 const SWEEP_MS = 10_000
 
@@ -65,30 +67,39 @@ export class Parts {
   readonly monitors: Monitors
   readonly host: ProcessHost
   readonly pulse: Pulse
+  readonly returns: Returns
   address: Address
+  /** Where it listens, with the port that it was given. */
+  bound: Address
   /** Until then claims wait: the seeds may know the name. */
   expectingUntil = 0
   stopping = false
   /** Ends the listening to signals. */
   deaf: (() => void) | undefined
+  /** This life is over: nothing of it starts any more. */
+  over = false
+  /** Others hold this life for dead, and it is this node that gives way. */
+  condemned: (by: Identity) => void = () => {}
+  rested: (process: ServerProcess) => void = () => {}
   #identity: Identity
   #origin: Origin
   #sweep = { cancel(): void {} }
 
-  constructor(settings: Settings, world: World, identity: Identity) {
+  constructor(settings: Settings, world: World, identity: Identity, heritage?: Heritage) {
     this.settings = settings
     this.world = world
     this.#identity = identity
     this.#origin = originOf(identity)
     this.address = settings.advertise ?? settings.listen
-    this.events = new Events(identity.node, settings.logger)
+    this.bound = settings.listen
+    this.events = heritage?.events ?? new Events(identity.node, settings.logger)
     this.links = this.#makeLinks()
     this.membership = this.#makeMembership()
     this.discovery = this.#makeDiscovery()
     this.cordons = new Cordons({ events: this.events, self: () => this.identity, peers: this.membership })
     this.candidates = this.#makeCandidates()
     this.partition = this.#makePartition()
-    this.registry = this.#makeRegistry()
+    this.registry = this.#makeRegistry(heritage?.floor ?? 0)
     this.registry.watch((entry, before, change) => this.names.changed(entry, before, change))
     this.router = this.#makeRouter()
     const { clock } = world
@@ -111,9 +122,10 @@ export class Parts {
       events,
       post: (process, reply) => this.router.post(process, reply),
       posted: (process, to) => this.inbox.answered(process, to),
-      isDead: (sender) => this.#isDead(parseOrigin(sender)),
+      isDead: (sender) => this.isDead(parseOrigin(sender)),
     })
-    this.monitors = new Monitors((name) => this.names.fate(name))
+    this.monitors = heritage?.monitors ?? new Monitors()
+    this.monitors.bind((name) => this.names.fate(name))
     this.host = this.#makeHost()
     this.roads = new LinkRoads({
       clock,
@@ -122,8 +134,9 @@ export class Parts {
       cluster: () => this.identity.cluster,
       died: (who, death) => this.coordinator.died(who, death),
     })
-    this.coordinator = new Coordinator(this.#moveContext())
+    this.coordinator = new Coordinator(moveContextOf(this))
     this.pulse = this.#makePulse()
+    this.returns = new Returns(this)
     this.#armSweep()
   }
 
@@ -153,7 +166,8 @@ export class Parts {
     }
     const { events, links } = this
     const memberProved = (member: Member): void => this.coordinator.died({ ...this.identity, ...member }, 'proved')
-    const handlers = { memberUp, memberDown, memberProved }
+    const condemned = (by: Identity): void => this.condemned(by)
+    const handlers = { memberUp, memberDown, memberProved, condemned }
     return new Membership({ clock, log, events, limits, links, self: () => this.identity, handlers })
   }
 
@@ -195,7 +209,7 @@ export class Parts {
     for (const process of this.table.all()) process.wake()
   }
 
-  #makeRegistry(): Registry {
+  #makeRegistry(floor: number): Registry {
     const { clock } = this.world
     const { limits, logger: log } = this.settings
     return new Registry({
@@ -203,6 +217,7 @@ export class Parts {
       log,
       events: this.events,
       limits,
+      floor,
       self: () => this.identity,
       peers: this.membership,
       mayDecide: () => this.partition.decides,
@@ -233,14 +248,15 @@ export class Parts {
       identity,
       origin: () => this.#origin,
       parts: () => this,
+      awaited: (name) => this.returns.awaited(name),
     })
   }
 
   #makePulse(): Pulse {
     const { limits, logger: log } = this.settings
+    const heardAll = (since: number): boolean => this.membership.heardAll(since)
     const { events } = this
-    const links = () => this.links.all()
-    return new Pulse({ clock: this.world.clock, limits, events, log, links, resumed: () => this.#wakeAll() })
+    return new Pulse({ clock: this.world.clock, limits, events, log, heardAll, resumed: () => this.#wakeAll() })
   }
 
   #makeLinks(): Links {
@@ -266,41 +282,16 @@ export class Parts {
           this.membership.refused(address, forMs)
           this.roads.refused(address, forMs)
         },
+        standing: (peer) => this.membership.standing(peer),
       },
     })
-  }
-
-  #moveContext(): MoveContext {
-    const { clock } = this.world
-    const { limits, logger: log, kinds } = this.settings
-    const { events, table, host, channels, replies, roads } = this
-    return {
-      clock,
-      log,
-      events,
-      limits,
-      kinds,
-      table,
-      host,
-      channels,
-      replies,
-      roads,
-      peers: this.membership,
-      directory: this.registry,
-      self: () => ({ identity: this.identity, address: this.address }),
-      callBack: (name) => this.router.callBack(name),
-      stopping: () => this.stopping,
-      isLeaving: (node) => this.cordons.isLeaving(node),
-      isDead: (identity) => this.#isDead(identity),
-      witness: (name, member, dead, agreed) => this.registry.witness(name, member.node, dead, agreed),
-    }
   }
 
   #makeHost(): ProcessHost {
     const { clock } = this.world
     const { limits, logger: log } = this.settings
     const monitor = (name: string) => this.monitors.open(name)
-    const ways = { channels: this.channels, limits, monitor }
+    const ways = { channels: () => this.channels, limits, monitor }
     return {
       node: this.identity.node,
       clock,
@@ -308,7 +299,8 @@ export class Parts {
       limits,
       events: this.events,
       scheduler: new Scheduler(clock),
-      mayRun: () => this.partition.serves && this.pulse.mayRun(),
+      mayRun: () => !this.over && this.partition.serves && this.pulse.mayRun(),
+      rests: (process) => this.rested(process as ServerProcess),
       reply: (process, to, outcome, dueAt) => answer(this, process, to, outcome, dueAt),
       outlet: (process) => new Outlet(ways, process),
       move: (process, to, options, answer) => this.coordinator.move(process, to, options, answer),
@@ -318,7 +310,7 @@ export class Parts {
     }
   }
 
-  #isDead(who: Identity | undefined): boolean {
+  isDead(who: Identity | undefined): boolean {
     if (who === undefined) return true
     if (who.cluster !== this.identity.cluster) return this.roads.isDead(who)
     return this.membership.isDead(who.node, who.incarnation)
@@ -364,19 +356,21 @@ export class Parts {
   #armSweep(): void {
     this.#sweep = this.world.clock.after(SWEEP_MS, () => {
       this.channels.sweep()
-      this.inbox.sweep(this.table.all(), (origin) => this.#isDead(origin))
+      this.inbox.sweep(this.table.all(), (origin) => this.isDead(origin))
       this.coordinator.sweep()
       this.#armSweep()
     })
   }
 
-  close(): void {
+  /** @param lost  why the calls and casts of this node are lost, when it is not the node that stops */
+  close(lost?: string): void {
     this.deaf?.()
     this.#sweep.cancel()
+    this.returns.close()
     this.pulse.stop()
     this.coordinator.close()
     this.router.close()
-    this.channels.close(this.identity.node)
+    this.channels.close(this.identity.node, lost)
     this.replies.close()
     this.discovery.close()
     this.partition.close()

@@ -1,19 +1,20 @@
 /**
  * Did this node stand still? A beat each heartbeatMs says that it lives. When the last one is older than half the down
  * time (SIGSTOP, a long synchronous loop, a suspended machine), others may have declared it dead and run its processes:
- * it starts no callback until every member that has a link was heard again, or the link is down (G1).
+ * it starts no callback until it has heard every member again that it does not hold for dead (G1). Who did hold it for
+ * dead says so at that meeting, and then nothing of that life runs any more (rebirth.ts).
  */
 import type { Events } from '../base/events.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Logger, Timer } from '../base/ports.js'
-import type { Link } from '../link/link.js'
 
 interface PulseDeps {
   readonly clock: Clock
   readonly limits: Limits
   readonly events: Events
   readonly log: Logger
-  readonly links: () => readonly Link[]
+  /** Has every live member said something since then? In ms of the clock. */
+  readonly heardAll: (since: number) => boolean
   /** It may run again. */
   readonly resumed: () => void
 }
@@ -49,7 +50,7 @@ export class Pulse {
       log.warn({ ms: Math.round(stoodMs) }, 'this node stood still; it runs nothing until it has heard the others')
       events.emit('standstill', { ms: stoodMs })
       this.#arm(Math.min(100, limits.heartbeatMs))
-    } else if (this.#stalledAt !== undefined && !this.#heardAll(this.#stalledAt, now)) {
+    } else if (this.#stalledAt !== undefined && !this.#deps.heardAll(this.#stalledAt)) {
       this.#arm(Math.min(100, limits.heartbeatMs))
     } else {
       const resumed = this.#stalledAt !== undefined
@@ -57,10 +58,6 @@ export class Pulse {
       this.#arm(limits.heartbeatMs)
       if (resumed) this.#deps.resumed()
     }
-  }
-
-  #heardAll(since: number, now: number): boolean {
-    return this.#deps.links().every((link) => !link.up || !link.peer.member || link.silentMs < now - since)
   }
 
   stop(): void {

@@ -46,6 +46,8 @@ interface RouterDeps {
   readonly origin: () => Origin
   /** Made after the router, which is their way out. */
   readonly parts: () => { channels: Channels; inbox: Inbox; replies: Replies; coordinator: Coordinator }
+  /** Its process waits for the name here (returns.ts), and so do its callers. */
+  readonly awaited: (name: string) => { readonly line: number; readonly epoch: number } | undefined
 }
 
 /** The link leads to another cluster, and the sender is of that one. */
@@ -75,23 +77,21 @@ export class Router implements Courier {
       return { type: 'there', line, epoch, path: `here ${epoch}` }
     }
     const { directory, peers } = this.#deps
+    const awaited = process === undefined ? this.#deps.awaited(name) : undefined
+    if (awaited !== undefined) return { type: 'there', ...awaited, path: undefined }
     const entry = directory.lookup(name)
     if (entry === undefined || isNoEnd(entry)) return { type: 'unknown' }
     const { line, epoch, reason } = entry
     if (entry.status === 'ended') {
       if (reason === NODE_DOWN || peers.isDead(entry.node, entry.incarnation))
         return { type: 'dead', reason: `its node ${entry.node} died` }
-      return { type: 'ended', line, reason, path: this.#isHere(entry) ? 'here' : this.#pathTo(this.#linkFor(entry)) }
+      return { type: 'ended', line, reason, path: this.#isHere(entry) ? 'here' : this.#linkFor(entry)?.path }
     }
     if (directory.isRecovering(name)) return { type: 'there', line, epoch, path: undefined }
-    const path = this.#pathTo(this.#linkFor(entry))
+    const path = this.#linkFor(entry)?.path
     // With the epoch: through a gateway the link stays the same when the process moves on, and what its frozen copy
     // dropped must be sent again.
     return { type: 'there', line, epoch, path: path === undefined ? undefined : `${path} ${epoch}` }
-  }
-
-  #pathTo(link: Link | undefined): string | undefined {
-    return link?.path
   }
 
   #isHere(entry: Entry): boolean {
@@ -115,7 +115,8 @@ export class Router implements Courier {
     // Of an end, too, only its node can say what it had taken.
     if ((route.type !== 'there' && route.type !== 'ended') || route.path !== undefined) return undefined
     const entry = this.#deps.directory.lookup(name)
-    const where = entry?.via === undefined ? `node ${entry?.node}` : addressText(entry.via)
+    const node = entry?.node ?? this.#deps.identity().node
+    const where = entry?.via === undefined ? `node ${node}` : addressText(entry.via)
     return { code: 'ERR_UNREACHABLE', reason: `there is no link to ${where}` }
   }
 

@@ -1,8 +1,10 @@
-/** What a node finds when it begins: the world around it. */
+/** What a life of a node finds when it begins: the world around it, and what the life before it has left. */
+import type { Events } from '../base/events.js'
 import type { Clock, Random } from '../base/ports.js'
 import type { Signals } from '../base/signals.js'
 import type { Resolver } from '../cluster/discovery.js'
 import type { Transport } from '../transport/transport.js'
+import type { Monitors } from './outlet.js'
 
 /** The outside: real, or simulated. */
 export interface World {
@@ -15,4 +17,12 @@ export interface World {
   readonly resolver?: Resolver
   /** Of the program; without them `handleSignals` does nothing. */
   readonly signals?: Signals
+}
+
+/** What a life of a node leaves to the next one (rebirth.ts). */
+export interface Heritage {
+  readonly events: Events
+  readonly monitors: Monitors
+  /** The highest epoch that it knew. */
+  readonly floor: number
 }

@@ -4,6 +4,15 @@ import { stateValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
 import { exitText, InitIgnore, InitStop } from './directives.js'
 import type { Process } from './host.js'
+import type { AnyKind } from './kind.js'
+
+export interface ProcessStart {
+  readonly name: string
+  readonly kind: AnyKind
+  readonly args: readonly unknown[]
+  readonly epoch: number
+  readonly line: number
+}
 
 /** @throws ERR_START_IGNORED ERR_START_FAILED, and whatever init throws */
 export const bear = async ({ name, args, kind, host }: Process): Promise<unknown> => {

@@ -27,6 +27,8 @@ export interface ProcessHost {
   readonly scheduler: Scheduler
   /** False while the node must not run anything (it stood still and has not compared epochs yet). */
   mayRun(): boolean
+  /** No handler of it runs any more. */
+  rests?(process: Process): void
   /** Answers a call, from wherever it came. The answer is kept until the caller has it, or `dueAt`. */
   reply(process: Process, to: CallId, outcome: Outcome, dueAt: number): void
   /** The way out for a process's own calls and casts, counted as its sends. */

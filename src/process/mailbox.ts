@@ -1,5 +1,5 @@
 /**
- * What waits for a process. System messages (stop, sendMe, freeze) go ahead of the rest; the rest keeps its order.
+ * What waits for a process. System messages (stop, merge, freeze) go ahead of the rest; the rest keeps its order.
  * Bounded: a full mailbox refuses, and the sender keeps its message.
  */
 import Denque from 'denque'
@@ -7,7 +7,7 @@ import type { Origin } from '../base/ids.js'
 import type { Destination } from './destination.js'
 import type { ExitReason, MoveOptions } from './directives.js'
 
-/** 0: calls, casts, infos. 1: stop and sendMe, never behind a full window. */
+/** 0: calls, casts, infos. 1: stop, sendMe and merge, never behind a full window. */
 export type Lane = 0 | 1
 
 /** Which call: its sender, the lane, and its number there. Never used twice in a sender's life. */
@@ -38,6 +38,14 @@ export type SystemMessage =
       readonly from: CallId | undefined
       readonly to: Destination
       readonly options: MoveOptions
+    }
+  /** The state of another life of the name, which gave way to this one. `by`: the node that had it. */
+  | {
+      readonly what: 'merge'
+      readonly from: CallId | undefined
+      readonly version: number
+      readonly handed: unknown
+      readonly by: string
     }
   /** `ms`: the time for mayMove. */
   | {

@@ -4,10 +4,11 @@ import { invariant } from '../base/invariant.js'
 import { checkWanted, type Slicing } from '../base/slices.js'
 import { stateValueLimits } from '../wire/codec.js'
 import { copyInSlices } from '../wire/slices.js'
+import type { ProcessStart } from './birth.js'
 import type { Process, ProcessHost } from './host.js'
 import type { ProcessImage } from './image.js'
 import { callKey } from './mailbox.js'
-import { type ProcessStart, ServerProcess } from './server.js'
+import { ServerProcess } from './server.js'
 
 /**
  * What is sent instead of the state. The state itself is not touched (G6).
@@ -46,6 +47,17 @@ export const dehydrate = (process: Process, handed: unknown): ProcessImage => {
     replies: [...process.replies],
     open: [...process.open.values()],
   }
+}
+
+/**
+ * A process that rests, taken out of a node whose life is over. It will run on another line: what was on its way to it
+ * and from it, its answers and the calls that wait for one, belong to the former life. Its state may be used on.
+ */
+export const uproot = (process: ServerProcess): ProcessImage => {
+  invariant(!process.busy, `${process.name} is taken out while a handler runs`)
+  process.phase = 'frozen'
+  process.timers.stop()
+  return { ...dehydrate(process, process.state), cursors: [], replies: [], open: [] }
 }
 
 /** An inert copy of an image. It runs nothing until `activate`. */

@@ -19,7 +19,7 @@ import { LazyMap } from '../base/lazy-map.js'
 import { frameValueLimits } from '../wire/codec.js'
 import { copyPortable } from '../wire/portable.js'
 import { Attachment } from './attachment.js'
-import { bear } from './birth.js'
+import { bear, type ProcessStart } from './birth.js'
 import {
   askConsent,
   crashOutcome,
@@ -37,19 +37,12 @@ import type { Cursor, OpenCall, Watch } from './image.js'
 import { KeptReplies } from './kept-replies.js'
 import type { AnyKind, Down } from './kind.js'
 import { type CallId, callKey, type Envelope, Mailbox, type SystemMessage } from './mailbox.js'
+import { merge } from './merging.js'
 import { failure, type Outcome, success } from './outcome.js'
 import type { Runnable } from './scheduler.js'
 import { SelfHandle } from './self-handle.js'
 import { type TimerOwner, Timers } from './timers.js'
 import { type Fate, Watches, type WatchOwner } from './watches.js'
-
-export interface ProcessStart {
-  readonly name: string
-  readonly kind: AnyKind
-  readonly args: readonly unknown[]
-  readonly epoch: number
-  readonly line: number
-}
 
 export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner {
   readonly host: ProcessHost
@@ -252,10 +245,8 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
     // Killed meanwhile, its caller must hear of it.
     if (envelope.what === 'call') this.open.set(callKey(envelope.from), { to: envelope.from, dueAt: envelope.dueAt })
     const finish = (verdict: () => Verdict): void => {
-      this.#busy = false
-      if (this.phase !== 'running') return
-      this.#conclude(envelope, verdict())
-      this.wake()
+      if (this.phase === 'running') this.#conclude(envelope, verdict())
+      this.#rests()
     }
     result.then(
       (value) => finish(() => judge(this, self, envelope, value)),
@@ -285,7 +276,17 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
 
   #runSystem(message: SystemMessage): void {
     if (message.what === 'stop') return void this.end(message.reason, message.from === undefined ? [] : [message.from])
-    if (message.what === 'freeze') this.#freeze(message)
+    if (message.what === 'freeze') return this.#freeze(message)
+    if (message.what !== 'merge') return
+    this.#busy = true
+    void merge(this, message).then(() => this.#rests())
+  }
+
+  /** No handler runs: the next one may, or who waited for that takes it. */
+  #rests(): void {
+    this.#busy = false
+    this.host.rests?.(this)
+    this.wake()
   }
 
   /** Answers a call that was taken here. */
@@ -337,15 +338,15 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
   #freeze({ to, ms, frozen }: Extract<SystemMessage, { what: 'freeze' }>): void {
     const decide = (refusal: MobilityError | undefined): void => {
       this.#busy = false
-      // A stop that was taken must not be left behind in a copy that moves away.
-      const stays = this.phase === 'running' && !this.mailbox.systemMessages().some(({ what }) => what === 'stop')
+      // What was taken must not be left behind in a copy that moves away.
+      const stays = this.phase === 'running' && !this.mailbox.systemMessages().some(({ what }) => what !== 'freeze')
       const ends = stays ? undefined : fail('ERR_STOPPED', { name: this.name, reason: 'it ends' })
       if (ends === undefined && refusal === undefined) {
         this.phase = 'frozen'
         this.timers.stop()
       }
       frozen(ends ?? refusal)
-      this.wake()
+      this.#rests()
     }
     this.#busy = true
     askConsent(this, this.#self, { to, ms }, decide)
@@ -355,7 +356,7 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
     this.phase = 'running'
     this.timers.resume()
     this.watches.compareAll()
-    this.wake()
+    this.#rests()
   }
 
   /** It has what it needs to run here: nothing to attach, or attached and not letting go. */

@@ -136,6 +136,10 @@ export class Ledger {
     return highestEpoch(this.#table, name)
   }
 
+  get highestOfAll(): number {
+    return this.entries().reduce((highest, { epoch }) => Math.max(highest, epoch), this.#table.floor)
+  }
+
   /** For a life that starts now: above all that is known, ended and forgotten lives included. */
   nextEpoch(name: string): number {
     return Math.max(this.#deps.clock.wall(), this.highestEpoch(name) + 1)

@@ -20,6 +20,7 @@ import type { Peers } from '../link/peers.js'
 import type { Entry, Member, Message, MessageOf } from '../wire/messages.js'
 import { Claiming } from './claiming.js'
 import { type Directory, type EntryFilter, matches } from './directory.js'
+import type { RegistryHooks } from './hooks.js'
 import { Ledger, type Watcher } from './ledger.js'
 import { LOST, RELEASED } from './reasons.js'
 import { homeOf, type Ring, ringOf } from './rendezvous.js'
@@ -27,17 +28,6 @@ import { Strangers } from './strangers.js'
 import { Listings, PART, relayed, syncParts } from './sync.js'
 import { Verdicts } from './verdicts.js'
 import { createViews, type Life, parseSaid, saidText, stepViews, type ViewEvent, type Views } from './views.js'
-
-interface RegistryHooks {
-  /** Has this node a copy in the middle of a move from that dead life? After a no it takes none any more. */
-  holds(name: string, node: string, incarnation: number): boolean
-  /** This node is now the gateway of a life in another cluster; the entry is published. */
-  adoptDelegation(entry: Entry): void
-  /** A newer entry, or the greater one at the same epoch: what runs here under that name is to stop (G2). */
-  superseded(entry: Entry): void
-  /** Is it on its way to another node, frozen here? Default: none is. */
-  isLeaving?(name: string): boolean
-}
 
 interface RegistryDeps {
   readonly clock: Clock
@@ -52,6 +42,8 @@ interface RegistryDeps {
   /** May it grant names and judge the dead in a settled view? Default: it may. */
   readonly mayDecide?: () => boolean
   readonly viewed?: (views: Views) => void
+  /** Known of an earlier life of this node: no life of a name starts at or below it. */
+  readonly floor?: number
 }
 
 const BEAT_MS = 1_000
@@ -76,12 +68,12 @@ export class Registry implements Directory {
   constructor(deps: RegistryDeps) {
     const { clock, limits, events, self, peers, hooks } = deps
     this.#deps = deps
-    const { node, incarnation } = self()
-    this.#views = createViews({ node, incarnation })
-    this.#ring = ringOf([node])
+    this.#views = createViews(self())
+    this.#ring = ringOf([self().node])
     const isLeaving = (name: string): boolean => hooks.isLeaving?.(name) ?? false
     const superseded = (entry: Entry): void => hooks.superseded(entry)
     this.#ledger = new Ledger({ clock, limits, events, self, peers, superseded, isLeaving })
+    this.#ledger.raiseFloor(deps.floor ?? 0)
     this.#strangers = new Strangers(limits.downMs)
     const shared = {
       self,
@@ -116,7 +108,7 @@ export class Registry implements Directory {
     return this.#claiming.claim(name, kind, line)
   }
 
-  /** Asks a member, for a name, whether that life is over for it too. No answer, or no: ask again. */
+  /** Asks a member whether that life is over for it too. No answer, or no: ask again. */
   witness(name: string, member: string, dead: Life, agreed: () => void): { cancel(): void } {
     return this.#verdicts.witness(name, member, dead, agreed)
   }
@@ -141,6 +133,10 @@ export class Registry implements Directory {
 
   isRecovering(name: string): boolean {
     return this.#ledger.isRecovering(name)
+  }
+
+  get highestEpoch(): number {
+    return this.#ledger.highestOfAll
   }
 
   list(filter: EntryFilter = {}): Entry[] {

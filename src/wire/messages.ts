@@ -34,6 +34,9 @@ const entry = record({
 
 const member = record({ node: label, incarnation: uint(), address })
 
+/** `dead`: your life is over for me. `size`, `lowest`: of my live members with me, how many, and the first by name. */
+const standing = record({ dead: flag, size: uint(), lowest: label })
+
 /** A cluster that still sends to the name through a gateway of its own. */
 const delegation = record({ cluster: label, node: label, incarnation: uint(), address, home: flag })
 
@@ -55,7 +58,8 @@ export const MESSAGES = {
     stateBytesMax: uint(),
   }),
   AUTH: message({ mac: bytes(32) }),
-  READY: message({}),
+  /** `standing`: what a member thinks of the other one's life, and how many it sees itself (cluster/standing.ts) */
+  READY: message({ standing: optional(standing) }),
   /** The last frame: why the link ends. `left`: the node leaves for good. */
   BYE: message({ code: text(64), reason, left: flag }),
   HEARTBEAT: message({ sentAt: uint(), echo: optional(uint()) }),
@@ -174,4 +178,5 @@ export type MessageOf<K extends MessageName> = Extract<Message, { readonly type:
 export type Entry = MessageOf<'REDIRECT'>['entry']
 export type Member = MessageOf<'MEMBERS'>['members'][number]
 export type Delegation = MessageOf<'PREPARE'>['delegations'][number]
+export type Standing = NonNullable<MessageOf<'READY'>['standing']>
 export type KindOffer = MessageOf<'HELLO'>['kinds'][number]

@@ -56,6 +56,7 @@ t.test(
     world.crash('b')
     await world.advance(30_000)
     t.same(world.at('a').nodes(), [])
+    await world.advance(10 * 60_000)
     t.equal(world.at('a').stats().kept, 0, 'what is gone from DNS is not dialed for ever')
     world.names.set('pods.test', at('a', 'b'))
     const back = world.at('a').once('nodeup', ({ node }) => node === 'b')
