@@ -12,6 +12,7 @@ import type { Events } from '../base/events.js'
 import { type Address, addressText, type Identity } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Logger, Timer } from '../base/ports.js'
+import type { Verdict } from '../link/machine.js'
 import type { Peers } from '../link/peers.js'
 import type { Member, Message, MessageOf, Standing } from '../wire/messages.js'
 import { Keeping } from './keeping.js'
@@ -24,6 +25,7 @@ import {
   stepMember,
   unknownMember,
 } from './machine.js'
+import { type Acquaintance, Probation } from './probation.js'
 import { isCondemned, standingOf } from './standing.js'
 
 /** What membership needs of a link. */
@@ -85,6 +87,7 @@ export class Membership implements Peers {
   readonly #deps: MembershipDeps
   readonly #known = new Map<string, Known>()
   readonly #keeping: Keeping
+  readonly #probation: Probation
   #live: readonly Member[] = []
   #beat: Timer | undefined
   #beatAt = 0
@@ -93,6 +96,7 @@ export class Membership implements Peers {
   constructor(deps: MembershipDeps) {
     this.#deps = deps
     this.#keeping = new Keeping(deps)
+    this.#probation = new Probation(deps)
   }
 
   /** Dials the seeds, and from then on everybody they know. What was a seed and is none any more is let go. */
@@ -127,9 +131,11 @@ export class Membership implements Peers {
     return isLiveState(known.state) && known.state.incarnation === peer.incarnation
   }
 
-  /** What a member is told of its life, with READY. */
-  standing({ node, incarnation }: Identity): Standing {
-    return standingOf(this.#deps.self().node, this.#live, this.isDead(node, incarnation))
+  /** May it have a link? It is told what this node thinks of its life. */
+  admit({ node, incarnation }: Identity): Verdict {
+    if (this.#probation.isHeld(node, incarnation))
+      return { type: 'refuse', code: 'ERR_WRONG_PEER', reason: 'nobody has named this life yet' }
+    return { type: 'take', standing: standingOf(this.#deps.self().node, this.#live, this.isDead(node, incarnation)) }
   }
 
   linkDown(link: MemberLink, code: string, reason: string): void {
@@ -155,6 +161,7 @@ export class Membership implements Peers {
   received(_link: MemberLink, { members }: MessageOf<'MEMBERS'>): void {
     if (this.#closed) return
     const me = this.#deps.self().node
+    this.#probation.named(members)
     for (const { node, incarnation, address } of members) {
       const known = this.#known.get(node)
       if (node === me || (known !== undefined && known.state.incarnation >= incarnation)) continue
@@ -220,18 +227,20 @@ export class Membership implements Peers {
     for (const { node } of this.#live) this.send(node, message)
   }
 
-  /** Where others may be, as an earlier life of this node knew them: they are dialed, and taken as they are. */
-  meet(members: readonly { readonly node: string; readonly address: Address }[]): void {
+  /** Where others may be, as an earlier life of this node knew them. Its members of then are taken when named. */
+  meet(members: readonly Acquaintance[]): void {
     const me = this.#deps.self().node
+    this.#probation.hold(members.filter(({ live }) => live))
     for (const { node, address } of members) if (node !== me && !this.#known.has(node)) this.#add(node, address, false)
     this.#arm()
   }
 
-  /** All that have not left, dead or alive. */
-  acquaintances(): { readonly node: string; readonly address: Address }[] {
-    return [...this.#known.values()]
-      .filter(({ state }) => state.phase !== 'left')
-      .map(({ node, address }) => ({ node, address }))
+  /** All that have not left. */
+  acquaintances(): Acquaintance[] {
+    const all = [...this.#known.values()].filter(({ state }) => state.phase !== 'left')
+    return all.map(({ node, address, state }) => ({
+      ...{ node, address, incarnation: state.incarnation, live: isLiveState(state) },
+    }))
   }
 
   size(): { known: number; live: number; kept: number } {

@@ -21,7 +21,7 @@ import { type Address, addressText, type Identity, nodeKey } from '../base/ids.j
 import type { Limits } from '../base/limits.js'
 import type { Clock, Logger, Random } from '../base/ports.js'
 import type { Listener, Socket, Transport } from '../transport/transport.js'
-import type { Message, Standing } from '../wire/messages.js'
+import type { Message } from '../wire/messages.js'
 import { type ConnectOptions, type Dial, Dials, isRefusal } from './dials.js'
 import { failureOf, isSelf, misfit } from './failures.js'
 import { Gate } from './gate.js'
@@ -39,8 +39,8 @@ interface LinkHandlers {
   message(link: Link, message: Message): void
   /** The cluster that this node has joined. Before the `up` of the link that brought it. */
   adopt(cluster: string): void
-  /** What a member is told of its life. */
-  standing?(peer: Identity): Standing
+  /** May this life of a member have a link, and what is it told of it? */
+  admit?(peer: Identity): Verdict
   /** A kept address refuses connections, for so long without a break. */
   refused(address: Address, forMs: number): void
 }
@@ -316,7 +316,7 @@ export class Links {
     const highest = this.#table.highest(nodeKey(peer))
     const verdict = settle({ role, own, peer, begunAt, highest, rivals: this.#rivals(live) })
     if (verdict.type !== 'take' || !peer.member) return verdict
-    return { type: 'take', standing: this.#deps.handlers.standing?.(peer) }
+    return this.#deps.handlers.admit?.(peer) ?? verdict
   }
 
   /** Other connections with the same node: the link that is up, and its dials to which this node has said READY. */

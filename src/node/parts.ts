@@ -282,7 +282,7 @@ export class Parts {
           this.membership.refused(address, forMs)
           this.roads.refused(address, forMs)
         },
-        standing: (peer) => this.membership.standing(peer),
+        admit: (peer) => this.membership.admit(peer),
       },
     })
   }

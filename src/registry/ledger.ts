@@ -17,7 +17,7 @@ import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { Peers } from '../link/peers.js'
 import type { Entry } from '../wire/messages.js'
-import { LOST, MOVED, RECOVERING, RELEASED } from './reasons.js'
+import { LOST, MOVED, NODE_DOWN, RECOVERING, RELEASED } from './reasons.js'
 import {
   compareEntries,
   createTable,
@@ -166,7 +166,13 @@ export class Ledger {
 
   /** From a REDIRECT or a move: the teller need not be the owner. */
   learn(entry: Entry, from: string): Merged | undefined {
+    if (this.#isFalseEnd(entry)) return undefined
     return this.#mayTell(entry, from) && this.#guard(entry, from) ? this.#put(entry, from) : undefined
+  }
+
+  /** Somebody beyond a cut has judged a life that lives for us. Whoever agreed on that was none of our members. */
+  #isFalseEnd({ status, reason, node, incarnation }: Entry): boolean {
+    return status === 'ended' && reason === NODE_DOWN && this.#deps.peers.isLive(node, incarnation)
   }
 
   /** Of what lives on a live member only that member, or the one it went to, has news. The others know no more. */
@@ -285,10 +291,11 @@ export class Ledger {
     this.#watchers.clear()
   }
 
-  /** What we had given up for lost, and its owner has, or had when it died. */
+  /** What we had given up for lost, and its owner has, or had when it died; or what others took for dead with it. */
   #revived(entry: Entry): Entry {
     const before = this.get(entry.name)
-    const lost = before?.status === 'ended' && before.reason === LOST
+    const judged = before?.reason === NODE_DOWN && this.#deps.peers.isLive(entry.node, entry.incarnation)
+    const lost = before?.status === 'ended' && (before.reason === LOST || judged)
     if (lost && before.epoch === entry.epoch && sameOwner(before, entry)) {
       replace(this.#table, { ...entry, status: 'ended', epoch: entry.epoch - 1 }, entry.node, this.#deps.clock.now())
     }

@@ -1,0 +1,50 @@
+/**
+ * Whom a new life of a node does not take yet: members of its former life, which was declared dead. Most of them are
+ * about to begin a new life, too, and until then they tell what the side that gave way believes: ends of processes that
+ * live, owners that nobody else has heard of. A node that had both as members would spread that.
+ *
+ *   member of the former life --a member of now names that very life (MEMBERS)--> taken
+ *                              --it comes as a newer life--> taken
+ *                              --two down times have passed: nobody else can reach it--> taken
+ */
+import type { Address } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import type { Clock } from '../base/ports.js'
+
+/** A node as an earlier life of this one knew it. */
+export interface Acquaintance {
+  readonly node: string
+  readonly incarnation: number
+  readonly address: Address
+  readonly live: boolean
+}
+
+interface Life {
+  readonly node: string
+  readonly incarnation: number
+}
+
+export class Probation {
+  readonly #clock: Clock
+  readonly #ms: number
+  readonly #held = new Map<string, number>()
+  #until = 0
+
+  constructor({ clock, limits }: { readonly clock: Clock; readonly limits: Limits }) {
+    this.#clock = clock
+    this.#ms = 2 * limits.downMs
+  }
+
+  hold(lives: readonly Life[]): void {
+    this.#until = this.#clock.now() + this.#ms
+    for (const { node, incarnation } of lives) this.#held.set(node, incarnation)
+  }
+
+  named(lives: readonly Life[]): void {
+    for (const { node, incarnation } of lives) if (this.#held.get(node) === incarnation) this.#held.delete(node)
+  }
+
+  isHeld(node: string, incarnation: number): boolean {
+    return this.#held.get(node) === incarnation && this.#clock.now() < this.#until
+  }
+}
