@@ -6,7 +6,7 @@ import { fail, type MobilityError } from '../base/errors.js'
 import { type Attempt, addressText, compareAttempts, isName } from '../base/ids.js'
 import type { Link } from '../link/link.js'
 import { oldestReadable } from '../process/gen-server.js'
-import { isPlausible } from '../registry/ledger.js'
+import { isPlausible } from '../registry/plausible.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import type { MoveContext } from './context.js'
 

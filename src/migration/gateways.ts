@@ -12,7 +12,7 @@
 import { type Address, addressText } from '../base/ids.js'
 import type { Timer } from '../base/ports.js'
 import type { Link } from '../link/link.js'
-import { isPlausible } from '../registry/ledger.js'
+import { isPlausible } from '../registry/plausible.js'
 import { EXPIRED } from '../registry/reasons.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import { type MoveContext, notToTell, UNKNOWN } from './context.js'

@@ -17,6 +17,7 @@ import type { Limits } from '../base/limits.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { Peers } from '../link/peers.js'
 import type { Entry } from '../wire/messages.js'
+import { isPlausible } from './plausible.js'
 import { LOST, MOVED, NODE_DOWN, RECOVERING, RELEASED } from './reasons.js'
 import {
   compareEntries,
@@ -32,19 +33,6 @@ import {
   sameOwner,
 } from './table.js'
 import type { Life } from './views.js'
-
-/** No honest clock is so far off. */
-const EPOCH_LEAP_MS = 24 * 60 * 60 * 1_000
-/** Changes of owner that a node may have missed, where clocks were set back and epochs are ahead of them all. */
-const EPOCH_STEPS = 10_000
-
-/**
- * May a name be in this epoch? From what is known there is no leap of a day: a liar would make one after the other, and
- * when the numbers are used up no name can be started any more, anywhere.
- * @param known  the highest that is known of it
- */
-export const isPlausible = (epoch: number, known: number, wall: number): boolean =>
-  epoch <= Math.max(known + EPOCH_STEPS, wall + EPOCH_LEAP_MS)
 
 type Change = 'changed' | 'recovering'
 export type Watcher = (entry: Entry, before: Entry | undefined, change: Change) => void
@@ -166,13 +154,17 @@ export class Ledger {
 
   /** From a REDIRECT or a move: the teller need not be the owner. */
   learn(entry: Entry, from: string): Merged | undefined {
-    if (this.#isFalseEnd(entry)) return undefined
+    if (from !== entry.node && !this.isOwn(entry) && this.#isFalseEnd(entry)) return undefined
     return this.#mayTell(entry, from) && this.#guard(entry, from) ? this.#put(entry, from) : undefined
   }
 
-  /** Somebody beyond a cut has judged a life that lives for us. Whoever agreed on that was none of our members. */
-  #isFalseEnd({ status, reason, node, incarnation }: Entry): boolean {
-    return status === 'ended' && reason === NODE_DOWN && this.#deps.peers.isLive(node, incarnation)
+  /**
+   * Somebody beyond a cut has judged a life that lives for us. Whoever agreed on that was none of our members. (Behind a
+   * gateway it is another node that died.)
+   */
+  #isFalseEnd({ status, reason, node, incarnation, via }: Entry): boolean {
+    const judged = status === 'ended' && reason === NODE_DOWN && via === undefined
+    return judged && this.#deps.peers.isLive(node, incarnation)
   }
 
   /** Of what lives on a live member only that member, or the one it went to, has news. The others know no more. */
@@ -194,7 +186,10 @@ export class Ledger {
     const { peers } = this.#deps
     if (given.status === 'ended') return this.learn(given, from.node)
     if (sameOwner(given, from)) {
-      return this.#guard(given, from.node) ? this.#put(this.#revived(given), from.node) : undefined
+      if (!this.#guard(given, from.node)) return undefined
+      const merged = this.#put(this.#revived(given), from.node)
+      if (merged.outcome === 'same') this.#cleared(merged.kept)
+      return merged
     }
     if (given.reason === MOVED) {
       // What runs here we know best; of a life that we never met we might not hear that it is over.
@@ -258,6 +253,12 @@ export class Ledger {
     if (entry?.status !== 'live' || this.isOwn(entry) || this.#recovering.has(name)) return
     this.#grieve(name)
     this.#toldRecovering(entry)
+  }
+
+  /** Who told of it as recovering holds a life for dead that is a member here, and has just said that it runs it. */
+  #cleared(entry: Entry): void {
+    if (!this.#recovering.delete(entry.name)) return
+    for (const watcher of [...this.#watchers]) watcher(entry, entry, 'changed')
   }
 
   #grieve(name: string): void {
