@@ -67,6 +67,8 @@ interface DrainDeps {
   readonly doubtOf: (name: string) => string | undefined
   /** Moves of which the new owners have not heard all yet. */
   readonly unsettled: () => number
+  /** Names whose processes wait for them here, of a former life of this node. */
+  readonly waiting: () => readonly string[]
 }
 
 /** Moves under way: more than one peer takes at once (preparedPerPeerMax 64), so that the slow ones hold up nobody. */
@@ -121,7 +123,7 @@ export class Drain {
     if (clock.now() >= this.#until) return this.#finish('out of time')
     // What is inert or starting here becomes a process, or goes away: by itself, within the times of a move.
     const settling = table.all().some((process) => !this.#isOver(process))
-    if (!settling && this.#deps.unsettled() === 0) return this.#finish('')
+    if (!settling && this.#deps.unsettled() + this.#deps.waiting().length === 0) return this.#finish('')
     this.#timer = clock.after(Math.min(settling ? AGAIN_MS : 10, Math.max(0, this.#until - clock.now())), () =>
       this.#look(),
     )
@@ -204,6 +206,8 @@ export class Drain {
     for (const { name, phase } of this.#deps.table.all().filter((process) => !this.#isOver(process))) {
       this.#left.push({ name, code: 'ERR_NO_PLACE', reason: `it was ${phase} when the drain ended: ${why}` })
     }
+    for (const name of this.#deps.waiting())
+      this.#left.push({ name, code: 'ERR_NO_PLACE', reason: 'it waits for its name, in a new life of this node' })
     const ms = this.#deps.clock.now() - this.#began
     this.#deps.events.emit('drained', { moved: this.#moved.length, left: this.#left.map(({ name }) => name), ms })
     this.#resolve({ ok: this.#left.length === 0, moved: this.#moved, left: this.#left, ms })

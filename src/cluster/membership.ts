@@ -228,9 +228,9 @@ export class Membership implements Peers {
   }
 
   /** Where others may be, as an earlier life of this node knew them. Its members of then are taken when named. */
-  meet(members: readonly Acquaintance[]): void {
+  meet(members: readonly Acquaintance[], by: string): void {
     const me = this.#deps.self().node
-    this.#probation.hold(members.filter(({ live }) => live))
+    this.#probation.hold(members.filter(({ live, node }) => live && node !== by))
     for (const { node, address } of members) if (node !== me && !this.#known.has(node)) this.#add(node, address, false)
     this.#arm()
   }

@@ -11,6 +11,9 @@ import type { Address } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
 
+/** How long, in down times. */
+export const PROBATION_DOWN_TIMES = 2
+
 /** A node as an earlier life of this one knew it. */
 export interface Acquaintance {
   readonly node: string
@@ -32,7 +35,7 @@ export class Probation {
 
   constructor({ clock, limits }: { readonly clock: Clock; readonly limits: Limits }) {
     this.#clock = clock
-    this.#ms = 2 * limits.downMs
+    this.#ms = PROBATION_DOWN_TIMES * limits.downMs
   }
 
   hold(lives: readonly Life[]): void {

@@ -51,7 +51,7 @@ export class Leaving {
   }
 
   #makeDrain(times: DrainTimes): Drain {
-    const { world, events, table, candidates, placement, membership, cordons, coordinator } = this.#parts
+    const { world, events, table, candidates, placement, membership, cordons, coordinator, returns } = this.#parts
     const others = (): { live: number; staying: number } => {
       const live = membership.names()
       return { live: live.length, staying: live.filter((node) => !cordons.isLeaving(node)).length }
@@ -68,6 +68,7 @@ export class Leaving {
         this.#outlet.sendMe(name, to, options),
       doubtOf: (name: string) => coordinator.doubtOf(name),
       unsettled: () => coordinator.unsettled,
+      waiting: () => returns.names(),
     }
     return new Drain(deps, times)
   }

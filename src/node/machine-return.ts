@@ -7,6 +7,7 @@
  *     | the handler ended it          '-------- late ----------'
  *     v                             waiting, claiming --it lives on elsewhere in its own line--> gone
  *   gone                                |  '-- another life has the name ------------------------> stopped (conflict)
+ *                                       |-- what is known is an earlier place of this very life -> attaching
  *                                       '-- an operator discards it ----------------------------> gone
  *
  * `may claim`: the members agree on who is a member; and of a copy whose move was committed, that the destination is no
@@ -33,6 +34,8 @@ export type ReturnEvent =
   | { readonly type: 'look'; readonly settled: boolean; readonly destinationDead: boolean }
   /** The name has an owner, or had one in this line that has ended since. */
   | { readonly type: 'known'; readonly sameLine: boolean }
+  /** All that the members know is where it was before it came here, in the same line. */
+  | { readonly type: 'outdated' }
   | { readonly type: 'granted' }
   /** The claim was not decided in its time. */
   | { readonly type: 'late' }
@@ -42,6 +45,8 @@ export type ReturnEvent =
 
 type ReturnEffect =
   | { readonly type: 'claim' }
+  /** It need not ask: it has the name, and nobody has heard. */
+  | { readonly type: 'take' }
   | { readonly type: 'attach' }
   /** `rollback`: what it did elsewhere since the commit is lost. */
   | { readonly type: 'run'; readonly rollback: boolean }
@@ -81,6 +86,10 @@ export const stepReturn = (state: ReturnState, event: ReturnEvent): Step => {
       // A handler of the former life may run yet: its copy is not whole, and it is asked again.
       if (phase !== 'waiting' && phase !== 'claiming') return stay(state)
       return event.sameLine ? go(state, 'gone', { type: 'drop' }) : go(state, 'stopped', { type: 'conflict' })
+    case 'outdated':
+      // Of a move that was committed it may have gone on, in epochs that are above this copy's.
+      if (away || (phase !== 'waiting' && phase !== 'claiming')) return stay(state)
+      return go(state, 'attaching', { type: 'take' }, { type: 'attach' })
     case 'granted':
       return phase === 'claiming' ? go(state, 'attaching', { type: 'attach' }) : stay(state)
     case 'late':

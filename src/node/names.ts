@@ -10,7 +10,7 @@ import type { Coordinator } from '../migration/coordinator.js'
 import type { Process } from '../process/host.js'
 import type { ProcessTable } from '../process/process-table.js'
 import type { Fate } from '../process/watches.js'
-import { isNoEnd, saidAtEnd } from '../registry/reasons.js'
+import { isNoEnd, NODE_DOWN, saidAtEnd } from '../registry/reasons.js'
 import type { Registry } from '../registry/registry.js'
 import type { Entry } from '../wire/messages.js'
 import type { Settings } from './options.js'
@@ -31,6 +31,13 @@ interface NamedParts {
   readonly coordinator: Coordinator
   readonly router: Router
   readonly returns: Returns
+}
+
+/** Of a life that is away, as it was known before: it was judged with its gateway, or others know an earlier place. */
+const isNews = (entry: Entry, known: Entry | undefined): boolean => {
+  if (known === undefined) return true
+  if (known.epoch >= entry.epoch) return false
+  return known.status === 'ended' ? known.reason === NODE_DOWN : known.line === entry.line
 }
 
 export class Names {
@@ -82,7 +89,7 @@ export class Names {
     const { registry, coordinator, returns, identity, monitors } = this.#parts
     const { node, incarnation } = identity
     for (const entry of gateways) {
-      if (entry.via === undefined || entry.status !== 'live' || registry.lookup(entry.name) !== undefined) continue
+      if (entry.via === undefined || entry.status !== 'live' || !isNews(entry, registry.lookup(entry.name))) continue
       const adopted: Entry = { ...entry, node, incarnation }
       registry.publish(adopted)
       coordinator.gateways.adopt(adopted)

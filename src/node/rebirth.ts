@@ -14,6 +14,7 @@
  */
 import type { Identity } from '../base/ids.js'
 import { later } from '../base/later.js'
+import { PROBATION_DOWN_TIMES } from '../cluster/probation.js'
 import type { ServerProcess } from '../process/server.js'
 import { Parts } from './parts.js'
 import type { Former } from './returns.js'
@@ -23,7 +24,7 @@ const WHY = 'its node was declared dead, and began a new life'
 /** What goes along of each process; the rest of what is here ends with the former life. */
 const formersOf = (parts: Parts): Former[] => {
   const { table, coordinator, returns } = parts
-  const formers = returns.close()
+  const formers = returns.handOver()
   for (const process of table.all() as ServerProcess[]) {
     const { name, phase } = process
     if (phase === 'starting') process.kill()
@@ -105,12 +106,13 @@ export class Lives {
     parts.address = address
     parts.bound = bound
     parts.deaf = deaf
-    parts.expectingUntil = world.clock.now() + settings.limits.downMs
+    // As long as those of the former life are on probation.
+    parts.expectingUntil = world.clock.now() + PROBATION_DOWN_TIMES * settings.limits.downMs
     void parts.links.listen(bound)
     this.#close(former)
     parts.cordons.set(cordons.on)
     void parts.discovery.start()
-    parts.membership.meet(known)
+    parts.membership.meet(known, by.node)
     events.emit('reborn', { incarnation, former: identity.incarnation, by: by.node, processes: formers.length })
     parts.returns.begin(formers, () => parts.names.reconcile(gateways, names))
     this.#begun(parts)

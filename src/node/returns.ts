@@ -135,8 +135,19 @@ export class Returns {
     return true
   }
 
-  /** This life is over, too: what has not come back goes on to the next one, or ends with the node. */
-  close(): Former[] {
+  /** Of which a drain must say that they are here still. */
+  names(): string[] {
+    return [...this.#waiting.keys()]
+  }
+
+  /** The node stops: what has not come back ends with it. */
+  close(): void {
+    for (const returning of this.#waiting.values()) this.#undelivered(returning, 'its node stopped')
+    for (const { process } of this.handOver()) process.depart('the node stopped')
+  }
+
+  /** This life is over, too: what has not come back goes on to the next one. */
+  handOver(): Former[] {
     this.#look.cancel()
     const left = [...this.#waiting.values()]
     this.#waiting.clear()
@@ -162,8 +173,9 @@ export class Returns {
 
   #lookAt(returning: Returning): void {
     const { registry, world, settings, events } = this.#parts
-    const sameLine = this.#ownerOf(returning)
-    if (sameLine !== undefined) return this.#step(returning, { type: 'known', sameLine })
+    const owner = this.#ownerOf(returning)
+    if (owner === 'here before') return registry.settled ? this.#step(returning, { type: 'outdated' }) : undefined
+    if (owner !== undefined) return this.#step(returning, { type: 'known', sameLine: owner === 'went on' })
     const { away } = returning
     const destinationDead = away === undefined || this.#parts.isDead(away)
     this.#step(returning, { type: 'look', settled: registry.settled, destinationDead })
@@ -173,19 +185,22 @@ export class Returns {
     events.emit('parked', { name: returning.process.name, role: 'returning', reason: reasonFor(returning) })
   }
 
-  /** Does another life have the name, or had it, after this one? @returns whether it is of the same line */
-  #ownerOf({ process, state }: Returning): boolean | undefined {
+  /**
+   * Who has the name, or had it, for all that is known? This very life, which went on elsewhere, or was there before it
+   * came here (its line is the same, and each change of owner raises the epoch); or another life.
+   */
+  #ownerOf({ process, state }: Returning): 'went on' | 'here before' | 'another' | undefined {
     const { registry, identity } = this.#parts
     const entry = registry.lookup(process.name)
     if (entry === undefined || registry.isRecovering(process.name) || isNoEnd(entry)) return undefined
-    const sameLine = entry.line === process.line
+    const wentOn = entry.line === process.line && entry.epoch > process.epoch
     // Of its end with its node this copy is the contradiction.
     if (entry.status === 'ended')
-      return sameLine && entry.epoch > process.epoch && entry.reason !== NODE_DOWN && entry.reason !== LOST
-        ? true
-        : undefined
+      return wentOn && entry.reason !== NODE_DOWN && entry.reason !== LOST ? 'went on' : undefined
     const isOwn = entry.node === identity.node && entry.incarnation === identity.incarnation
-    return isOwn && state.phase !== 'waiting' ? undefined : sameLine
+    if (isOwn && state.phase !== 'waiting') return undefined
+    if (wentOn) return 'went on'
+    return entry.line === process.line && entry.epoch < process.epoch ? 'here before' : 'another'
   }
 
   // ---- machine
@@ -198,6 +213,7 @@ export class Returns {
     if (isReturnOver(state) && this.#waiting.get(name) === returning) this.#waiting.delete(name)
     for (const effect of effects) {
       if (effect.type === 'claim') void this.#claim(returning)
+      else if (effect.type === 'take') this.#take(returning)
       else if (effect.type === 'attach') void this.#attach(returning)
       else if (effect.type === 'run') this.#run(returning, effect.rollback)
       else if (effect.type === 'end') this.#end(returning)
@@ -219,6 +235,17 @@ export class Returns {
       return this.#lookAt(returning)
     }
     if (this.#waiting.get(name) === returning) this.#step(returning, { type: 'granted' })
+  }
+
+  /** As at an arrival: the epoch is what makes it the owner. */
+  #take(returning: Returning): void {
+    const { registry, identity, world } = this.#parts
+    const { name, kind, epoch: former } = returning.process
+    const { node, incarnation } = identity
+    const epoch = Math.max(former + 1, world.clock.wall())
+    const granted: Entry = { name, kind: kind.kind, node, incarnation, epoch, line: epoch, status: 'live', reason: '' }
+    returning.granted = granted
+    registry.publish(granted)
   }
 
   async #attach(returning: Returning): Promise<void> {

@@ -159,8 +159,8 @@ export class Ledger {
   }
 
   /**
-   * Somebody beyond a cut has judged a life that lives for us. Whoever agreed on that was none of our members. (Behind a
-   * gateway it is another node that died.)
+   * Somebody beyond a cut has judged a life that lives for us. Whoever agreed on that was none of our members. (Behind
+   * a gateway it is another node that died.)
    */
   #isFalseEnd({ status, reason, node, incarnation, via }: Entry): boolean {
     const judged = status === 'ended' && reason === NODE_DOWN && via === undefined
@@ -255,7 +255,7 @@ export class Ledger {
     this.#toldRecovering(entry)
   }
 
-  /** Who told of it as recovering holds a life for dead that is a member here, and has just said that it runs it. */
+  /** Who told of it as recovering holds a life for dead that is a member here, and has just said what it runs. */
   #cleared(entry: Entry): void {
     if (!this.#recovering.delete(entry.name)) return
     for (const watcher of [...this.#watchers]) watcher(entry, entry, 'changed')
