@@ -20,12 +20,12 @@ test('fault 54: SIGSTOP longer than the down time, over TCP: a new life, with it
     await t.rejects(a.call('kept', 'add', 1), /ERR_(NO_PROCESS|LOST|STOPPED)/, 'it has ended for those that stayed')
     if (round === 1) await b.do('start', { kind: 'tally', name: 'taken', args: [] })
     const reborn = c.next('reborn')
-    const back = a.next('registered', isLive('kept'))
+    const back = [a, b].map((worker) => worker.next('registered', isLive('kept')))
     const conflict = round === 1 ? c.next('conflict', ({ name }) => name === 'taken') : undefined
     c.signal('SIGCONT')
     const { former, incarnation } = await reborn
     t.ok((incarnation as number) > (former as number))
-    await back
+    await Promise.all(back)
     if (conflict !== undefined) t.match(await conflict, { keptNode: 'b' })
     t.equal(await b.call('kept', 'add', 1), 41 + round, 'the state survived')
     t.equal(await c.call('kept', 'add', 0), 41 + round, 'and refs of the node itself go on')
