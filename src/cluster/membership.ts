@@ -56,6 +56,8 @@ interface MembershipDeps {
   readonly limits: Limits
   readonly links: MemberLinks
   readonly self: () => Identity
+  /** It has a quorum. */
+  readonly serves: () => boolean
   readonly handlers: {
     /** A link to a live member is up. `first`: this life was not a member before. It is in `live()` already. */
     memberUp(member: Member, first: boolean): void
@@ -135,7 +137,8 @@ export class Membership implements Peers {
   admit({ node, incarnation }: Identity): Verdict {
     if (this.#probation.isHeld(node, incarnation))
       return { type: 'refuse', code: 'ERR_WRONG_PEER', reason: 'nobody has named this life yet' }
-    return { type: 'take', standing: standingOf(this.#deps.self().node, this.#live, this.isDead(node, incarnation)) }
+    const { self, serves } = this.#deps
+    return { type: 'take', standing: standingOf(self().node, this.#live, this.isDead(node, incarnation), serves()) }
   }
 
   linkDown(link: MemberLink, code: string, reason: string): void {

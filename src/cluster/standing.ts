@@ -2,8 +2,8 @@
  * Two nodes of one cluster meet, and one holds the other's life for dead, or each does. Which of them begins anew?
  *
  *   dead for one of them        the one that is dead
- *   each is dead for the other  who sees fewer live members; of equals, whose first member has the higher name; of
- *                               those (some third node is a member of both), who has the higher name itself
+ *   each is dead for the other  who does not serve, or sees fewer live members; of equals, whose first member has the
+ *                               higher name; of those (some third node is a member of both), who has it itself
  *   dead for none               none
  *
  * Both decide on the same two words, which go with READY, and the order is total: so exactly one of them begins anew,
@@ -38,8 +38,11 @@ export const isCondemned = (
   return mustBeReborn({ node, standing: said }, { node: peer.node, standing: heard })
 }
 
-/** @param live  the other live members, in the order of their names */
-export const standingOf = (own: string, live: readonly Member[], dead: boolean): Standing => {
+/**
+ * @param live  the other live members, in the order of their names
+ * @param serves  without a quorum a side has decided nothing, however many it sees: it gives way
+ */
+export const standingOf = (own: string, live: readonly Member[], dead: boolean, serves: boolean): Standing => {
   const first = live[0]?.node ?? own
-  return { dead, size: live.length + 1, lowest: first < own ? first : own }
+  return { dead, size: serves ? live.length + 1 : 0, lowest: first < own ? first : own }
 }

@@ -168,7 +168,16 @@ export class Parts {
     const memberProved = (member: Member): void => this.coordinator.died({ ...this.identity, ...member }, 'proved')
     const condemned = (by: Identity): void => this.condemned(by)
     const handlers = { memberUp, memberDown, memberProved, condemned }
-    return new Membership({ clock, log, events, limits, links, self: () => this.identity, handlers })
+    return new Membership({
+      clock,
+      log,
+      events,
+      limits,
+      links,
+      self: () => this.identity,
+      serves: () => this.partition.serves,
+      handlers,
+    })
   }
 
   #makeDiscovery(): Discovery {

@@ -198,3 +198,35 @@ t.test('56: G1: one way only: who is not heard stops, though it hears all others
   t.equal(ranOn(lab, 'c', cutAt + 7_100), 0, 'then it stops, before anybody can hold it for dead')
   await world.close()
 })
+
+t.test(
+  '52: of two sides that hold each other for dead the one without a quorum gives way, however many it sees',
+  async (t) => {
+    const lab = await open('abc', MAJORITY)
+    const { world, counter } = lab
+    const ref = await world.run(world.at('a').start(counter, { name: 'x' }))
+    await world.run(ref.call.add())
+    world.partition(['c'], ['a', 'b'])
+    await world.advance(20_000)
+    // Three more join the minority: it sees four, and none of them may serve.
+    for (const name of 'def') {
+      world.partition([name], ['a', 'b'])
+      await world.node(name, { kinds: [counter], partition: MAJORITY, join: ['c:1805'] })
+    }
+    await world.advance(10_000)
+    t.same(
+      [...'abcdef'].map((name) => world.at(name).ready),
+      [true, true, false, false, false, false],
+    )
+    const before = world.at('a').incarnation
+    world.heal()
+    await world.advance(60_000)
+    t.equal(world.at('a').incarnation, before)
+    t.same(
+      [...'abcdef'].map((name) => world.at(name).ready),
+      Array(6).fill(true),
+    )
+    t.equal(await world.run(world.at('f').ref(counter, 'x').call.add()), 2)
+    await world.close()
+  },
+)

@@ -117,6 +117,7 @@ const world = (join: string[] = []) => {
       keep: (address) => kept.add(addressText(address)),
       release: (address) => kept.delete(addressText(address)),
     },
+    serves: () => true,
     self: () => ({ cluster: 'c', node: 'me', incarnation: 1 }),
     handlers: {
       memberUp: (member, first) =>

@@ -33,7 +33,7 @@ const meet = (world: World, n: number, x: number, y: number): World => {
     const live = NAMES.slice(0, n)
       .filter((_, i) => i !== by && (world & bit(n, by, i)) === 0)
       .map((node) => ({ node, incarnation: 1, address: { host: node, port: 1 } }))
-    return standingOf(NAMES[by] ?? '', live, (world & bit(n, by, of)) !== 0)
+    return standingOf(NAMES[by] ?? '', live, (world & bit(n, by, of)) !== 0, true)
   }
   const [said, heard] = [says(x, y), says(y, x)]
   const gone = isCondemned(NAMES[x] ?? '', { node: NAMES[y] ?? '', said, heard }) ? x : y
