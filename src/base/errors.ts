@@ -157,6 +157,11 @@ export const ERRORS = {
   ERR_WRONG_PEER: entry('no', false, '{peer} is not who it must be: {reason}.'),
   ERR_LINK_LOST: entry('no', true, 'The link to {peer} was lost: {reason}.'),
   ERR_LINK_LIMIT: entry('no', true, 'Too many connections from {peer}: the limit is {limit}.'),
+  ERR_ENGINE: entry(
+    'no',
+    true,
+    'The directory engine at {where} cannot be used: {reason}. Check that it runs, has a leader, and can be reached.',
+  ),
   // nodes
   ERR_PORT_IN_USE: entry('no', false, 'Port {port} on {host} is in use. Stop the other program, or set another port.'),
   ERR_LISTEN: entry('no', false, 'Cannot listen on {host}:{port}: {reason}.'),
