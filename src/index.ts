@@ -5,7 +5,7 @@ export { defaultLimits, type Limits } from './base/limits.js'
 export type { Logger } from './base/ports.js'
 export type { DrainOptions, DrainResult } from './cluster/drain.js'
 export type { PartitionPolicy } from './cluster/quorum.js'
-export type { Parked } from './migration/coordinator.js'
+export type { Parked } from './migration/parked.js'
 export { createNode, MobilityNode, type NodeStats, type StartOptions, type Whereabouts } from './node/node.js'
 export type { NodeOptions } from './node/options.js'
 export { type Destination, type TcpDestination, tcp } from './process/destination.js'
@@ -55,3 +55,4 @@ export {
   type OtpSpec,
 } from './process/otp.js'
 export type { StandardSchema } from './process/schema.js'
+export { type EtcdDirectory, type EtcdOptions, etcd } from './registry/etcd.js'

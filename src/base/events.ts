@@ -53,6 +53,8 @@ export interface EventMap {
   violation: { peer: string; what: string; name: string }
   limit: { limit: string; name: string; value: number }
   standstill: { ms: number }
+  /** The lease at the engine of the directory may be over: nothing runs here, until it holds again. */
+  fenced: { fenced: boolean; reason: string }
 }
 
 export type MovePhase =

@@ -6,6 +6,7 @@
  */
 import { Alarm } from '../base/alarm.js'
 import { fail, isMobilityError, type MobilityError, reasonOf } from '../base/errors.js'
+import type { MovePhase } from '../base/events.js'
 import { type Address, type Identity, originOf, sameAttempt, sameIdentity } from '../base/ids.js'
 import type { MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
@@ -16,7 +17,7 @@ import { success } from '../process/outcome.js'
 import { NOT_MOVED } from '../registry/reasons.js'
 import type { Entry, MessageOf } from '../wire/messages.js'
 import { Incoming } from './chunks.js'
-import { type MoveContext, moveEvent, tell } from './context.js'
+import { type MoveContext, moveEvent, type PhaseFigures, tell, tellParked } from './context.js'
 import type { Death } from './machine-source.js'
 import {
   beginTarget,
@@ -27,8 +28,10 @@ import {
   type TargetEvent,
   type TargetState,
 } from './machine-target.js'
+import { Pause } from './pause.js'
+import { lookUpRecord, takeRecorded } from './recording.js'
 import type { Snapshot } from './snapshot.js'
-import { abortedOf, activatedOf, preparedOf, refusedOf } from './target-words.js'
+import { abortedOf, activatedOf, doubtOf, givenUp, outgrownBy, preparedOf, refusedOf } from './target-words.js'
 import { unpack } from './unpacking.js'
 
 interface ArrivalOptions {
@@ -58,8 +61,6 @@ export class Arrival {
   #claimed: Entry | undefined
   #bytes: Buffer | undefined
   #stateBytes = 0
-  #frozenMs = 0
-  #committedAt = 0
   /** Under which it runs here; 0 until then. */
   epoch = 0
   readonly #deadline: Alarm
@@ -67,7 +68,7 @@ export class Arrival {
   readonly #doubt: Alarm
   #backoffMs: number
   #cause: MobilityError | undefined
-  readonly #startedAt: number
+  readonly #pause: Pause
   readonly #letGo: () => void
   #waiting: Array<() => void> = []
   /** Why it waits for an operator. */
@@ -82,9 +83,10 @@ export class Arrival {
     this.#context = context
     this.#options = options
     this.#incoming = new Incoming(options.prepare.totalBytes)
-    this.#state = beginTarget({ thirdHolder: options.prepare.holder !== '', foreign: options.foreign })
+    const thirdHolder = options.prepare.holder !== '' || context.moves !== undefined
+    this.#state = beginTarget({ thirdHolder, foreign: options.foreign })
     this.#backoffMs = context.limits.resendMs
-    this.#startedAt = context.clock.now()
+    this.#pause = new Pause(context.clock)
     this.#letGo = options.foreign ? context.roads.keep(options.fromAddress) : () => {}
     const ms = context.limits.moveTimeoutMs
     const late = () => fail('ERR_TIMEOUT', { what: `The snapshot of ${this.name}`, ms })
@@ -156,11 +158,16 @@ export class Arrival {
   }
 
   commit(frozenUs: number): void {
-    if (this.#committedAt === 0) {
-      this.#frozenMs = frozenUs / 1_000
-      this.#committedAt = this.#context.clock.now()
-    }
-    this.step({ type: 'commit' })
+    this.#pause.committed(frozenUs)
+    this.lookUp()
+  }
+
+  /** What is said to be committed may be: the engine, where there is one, says whether it is. */
+  lookUp(): void {
+    const { moves } = this.#context
+    const waits = this.phase === 'prepared' || this.phase === 'taking' || this.phase === 'parked'
+    if (moves === undefined || !waits) this.step({ type: 'commit' })
+    else lookUpRecord(moves, this)
   }
 
   died(identity: Identity, death: Death): void {
@@ -208,9 +215,7 @@ export class Arrival {
 
   /** G10: what waits for the word of somebody who never speaks is listed, and an operator can end it. */
   #doubtful(): void {
-    this.parked = this.unsettled
-      ? 'it runs here, and its source has not confirmed that it knows'
-      : 'the source is dead, and its holder has not answered'
+    this.parked = doubtOf(this)
   }
 
   #again(): void {
@@ -237,9 +242,7 @@ export class Arrival {
         this.#event('prepared', { bytes: this.#stateBytes })
         return this.#toSource(preparedOf(this, this.#context.self().identity.incarnation))
       case 'sendRefused': {
-        const { stopping, host } = this.#context
-        const given = stopping() ? fail('ERR_NODE_STOPPED', { node: host.node }) : undefined
-        const cause = this.#cause ?? given ?? fail('ERR_SNAPSHOT', { name, reason: 'this attempt was given up here' })
+        const cause = this.#cause ?? givenUp(this.#context, name)
         this.#event('refused', { cause: cause.code })
         return this.#toSource(refusedOf(this, cause))
       }
@@ -257,8 +260,7 @@ export class Arrival {
         return this.#discard()
       case 'park':
         this.parked = effect.reason
-        this.#context.log.error({ name, reason: effect.reason }, `${name} is parked: ${effect.reason}`)
-        this.#context.events.emit('parked', { name, role: 'destination', reason: effect.reason })
+        tellParked(this.#context, name, 'destination', effect.reason)
     }
   }
 
@@ -292,6 +294,7 @@ export class Arrival {
 
   #askHolder(): void {
     const { name, attempt, holder } = this
+    if (this.#context.moves !== undefined) return takeRecorded(this.#context.moves, this)
     // D is the holder: nobody else can have decided, and the machine asked only on a proof of death.
     if (holder.node === '') return this.step({ type: 'taken', verdict: 'taken' })
     tell(this.#context, holder, { type: 'TAKE', name, attempt })
@@ -299,8 +302,9 @@ export class Arrival {
 
   async #activate(): Promise<void> {
     const process = this.process as Process
-    const { channels, directory, self, replies, callBack } = this.#context
+    const { channels, directory, moves, self, replies, callBack } = this.#context
     try {
+      if (moves !== undefined) await moves.opened()
       if (!process.ready) await process.attach()
     } catch (error) {
       this.#cause = error as MobilityError
@@ -308,10 +312,13 @@ export class Arrival {
     }
     // Killed meanwhile: the node stops.
     if (process.phase !== 'inert') return
+    // Recorded on a lease that is over it is not this node's any more.
+    const ours = moves === undefined || (await moves.recorded(this.name, this.attempt))
+    if (process.phase !== 'inert') return
     this.epoch = this.#nextEpoch()
     const known = directory.lookup(this.name)
-    if (known !== undefined && known.epoch >= this.epoch) {
-      this.#cause = fail('ERR_REFUSED', { node: known.node, name: this.name, reason: 'it is owned in a higher epoch' })
+    if (!ours || (moves === undefined && known !== undefined && known.epoch >= this.epoch)) {
+      this.#cause = outgrownBy(known, this.name)
       return this.step({ type: 'superseded' })
     }
     channels.hold(process, this.#snapshot?.sends ?? [])
@@ -336,7 +343,7 @@ export class Arrival {
 
   #arrived(): MoveResult {
     const { state, log } = { state: this.#state, log: this.#context.log }
-    const pauseMs = this.#pauseMs()
+    const pauseMs = this.#pause.ms
     const result = { epoch: this.epoch, pauseMs, stateBytes: this.#stateBytes, moved: true }
     const how = state.takeover ? 'was taken over from' : 'moved here from'
     const data = { name: this.name, from: this.from.node, epoch: this.epoch, bytes: this.#stateBytes, pauseMs }
@@ -345,22 +352,17 @@ export class Arrival {
     return result
   }
 
-  /** What S measured from the freeze to COMMIT, and the time here since; not COMMIT's way. Takeover: since PREPARE. */
-  #pauseMs(): number {
-    const now = this.#context.clock.now()
-    const ms = this.#committedAt === 0 ? now - this.#startedAt : this.#frozenMs + now - this.#committedAt
-    return Math.round(ms * 1_000) / 1_000
-  }
-
   #sendActivated(): void {
-    const message = activatedOf(this, this.#pauseMs(), this.#stateBytes)
+    const message = activatedOf(this, this.#pause.ms, this.#stateBytes)
     this.#toSource(message)
     if (this.tookOverFor !== undefined) tell(this.#context, this.tookOverFor.identity, message)
   }
 
   /** Above that of the claim too: at the same epoch the claim's entry, with its line, would stay in the registry. */
   #nextEpoch(): number {
-    return Math.max(this.attempt.epoch, this.#claimed?.epoch ?? 0) + 1
+    const { moves, directory } = this.#context
+    const recorded = moves === undefined ? 0 : (directory.lookup(this.name)?.epoch ?? 0)
+    return Math.max(this.attempt.epoch + 1, (this.#claimed?.epoch ?? 0) + 1, recorded)
   }
 
   /** attach failed, and S is dead: it ends here, and that is said. */
@@ -374,7 +376,8 @@ export class Arrival {
   }
 
   #discard(): void {
-    const { table, directory } = this.#context
+    const { table, directory, moves } = this.#context
+    moves?.drop(this.name, this.attempt)
     if (this.process !== undefined) {
       this.process.depart('the move was given up')
       table.delete(this.process)
@@ -389,12 +392,9 @@ export class Arrival {
     for (const timer of [this.#deadline, this.#tick, this.#doubt]) timer.cancel()
   }
 
-  #event(
-    phase: Parameters<typeof moveEvent>[2]['phase'],
-    more: { ms?: number; bytes?: number; cause?: string } = {},
-  ): void {
+  #event(phase: MovePhase, more: PhaseFigures = {}): void {
     if (!this.#context.events.heard('move')) return
-    const ms = more.ms ?? this.#context.clock.now() - this.#startedAt
+    const ms = more.ms ?? this.#pause.sincePrepare
     moveEvent(this.#context, this, { phase, role: 'destination', peer: this.from.node, ...more, ms })
   }
 }

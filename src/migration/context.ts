@@ -10,7 +10,7 @@ import type { Peers } from '../link/peers.js'
 import type { ProcessHost } from '../process/host.js'
 import type { KindTable } from '../process/kind.js'
 import type { ProcessTable } from '../process/process-table.js'
-import type { Directory } from '../registry/directory.js'
+import type { Directory, MoveLedger } from '../registry/directory.js'
 import type { Message } from '../wire/messages.js'
 
 /** The links, as moves use them. */
@@ -38,6 +38,8 @@ export interface MoveContext {
   readonly channels: Channels
   readonly replies: Replies
   readonly roads: Roads
+  /** Where moves are recorded: then that is the holder, and the record is the commit. */
+  readonly moves: MoveLedger | undefined
   /** This node, and where others reach it. */
   self(): { readonly identity: Identity; readonly address: Address }
   /** The node stops: nothing leaves any more, and nothing is let in. */
@@ -72,6 +74,17 @@ export const notItsOwn = (
 export const notToTell = ({ events }: MoveContext, { peer }: Link, type: string, name: string): void =>
   events.emit('violation', { peer: peer.node, what: `${type} of a name that is not its to tell of`, name })
 
+/** A copy waits for an operator, who is told why. */
+export const tellParked = (
+  { log, events }: MoveContext,
+  name: string,
+  role: 'source' | 'destination',
+  reason: string,
+): void => {
+  log.error({ name, reason }, `${name} is parked: ${reason}`)
+  events.emit('parked', { name, role, reason })
+}
+
 /** The kind in the word of a node that has no memory of the name. */
 export const UNKNOWN = ''
 
@@ -79,6 +92,12 @@ export const UNKNOWN = ''
 export interface MoveKey {
   readonly name: string
   readonly attempt: Attempt
+}
+
+export interface PhaseFigures {
+  readonly ms?: number
+  readonly bytes?: number
+  readonly cause?: string
 }
 
 /** One line for people, one event for programs, per phase of a move. */

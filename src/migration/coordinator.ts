@@ -12,6 +12,7 @@ import type { MoveOptions, MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
 import type { CallId } from '../process/mailbox.js'
 import { asMobilityError, failure, success } from '../process/outcome.js'
+import { sameOwner } from '../registry/table.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
 import { Arrivals } from './arrivals.js'
 import { type MoveContext, notItsOwn } from './context.js'
@@ -21,16 +22,9 @@ import { Flushing } from './flushing.js'
 import { Gateways } from './gateways.js'
 import { Holders } from './holders.js'
 import type { Death } from './machine-source.js'
-import type { Plan } from './plan.js'
+import { type Parked, parkedOf } from './parked.js'
+import { checkTimeout, type Plan } from './plan.js'
 import { Turns } from './turns.js'
-
-/** A process that waits for a decision. */
-export interface Parked {
-  readonly name: string
-  /** `returning`: no move, but a process of a former life of its node, which waits for its name. */
-  readonly role: 'source' | 'destination' | 'holder' | 'returning'
-  readonly reason: string
-}
 
 export class Coordinator {
   readonly #context: MoveContext
@@ -294,10 +288,8 @@ export class Coordinator {
 
   /** Does this node hold a copy in the middle of a move from that life of a node? */
   holds(name: string, node: string, incarnation: number): boolean {
-    if (this.#arrivals.holds(name, node, incarnation)) return true
-    const departure = this.#departures.get(name)
-    if (departure?.keepsCopyFrom(node, incarnation) === true) return true
-    return this.#holders.holds(name, node, incarnation)
+    const kept = this.#departures.get(name)?.keepsCopyFrom(node, incarnation) === true
+    return kept || this.#arrivals.holds(name, node, incarnation) || this.#holders.holds(name, node, incarnation)
   }
 
   /** It may live elsewhere by now: that is about to be told. */
@@ -317,7 +309,9 @@ export class Coordinator {
     if (departure?.process.phase !== 'frozen') return false
     // Not sent yet: there is no move that could be over.
     if (departure.phase === 'freezing') return false
-    departure.superseded(entry)
+    // At an engine it is recorded before it runs there: D says when it does, or that it will not.
+    const recorded = this.#context.moves !== undefined && sameOwner(departure.destination, entry)
+    if (!recorded) departure.superseded(entry)
     return true
   }
 
@@ -332,15 +326,7 @@ export class Coordinator {
   }
 
   parked(): Parked[] {
-    const list: Parked[] = []
-    for (const departure of this.#departures.values()) {
-      if (departure.doubt !== undefined) list.push({ name: departure.name, role: 'source', reason: departure.doubt })
-    }
-    for (const arrival of this.#arrivals.all()) {
-      if (arrival.parked !== undefined) list.push({ name: arrival.name, role: 'destination', reason: arrival.parked })
-    }
-    for (const { name, reason } of this.#holders.inDoubt()) list.push({ name, role: 'holder', reason })
-    return list
+    return parkedOf(this.#departures.values(), this.#arrivals.all(), this.#holders.inDoubt())
   }
 
   /** @returns whether there was something to decide */
@@ -370,7 +356,22 @@ export class Coordinator {
     return this.#departures.size + this.#flushing.size
   }
 
+  /** The engine says that the lease of its owner is over; of one that is owned here, that its move is recorded. */
+  engineSaid({ name, node, incarnation }: Entry): void {
+    const owner = { ...this.#context.self().identity, node, incarnation }
+    if (sameIdentity(owner, this.#context.self().identity)) return this.#arrivals.get(name)?.lookUp()
+    this.#departures.get(name)?.died(owner, 'verdict')
+    this.#arrivals.get(name)?.died(owner, 'verdict')
+  }
+
+  /** Its owner is what the engine says of its move, whatever it was. */
+  isRecording(name: string): boolean {
+    const { phase } = this.#departures.get(name) ?? {}
+    return phase === 'recording' || phase === 'committed' || phase === 'reclaiming'
+  }
+
   sweep(): void {
+    this.#context.moves?.sweep((name) => (this.#context.table.get(name) ?? this.#arrivals.get(name)) !== undefined)
     this.#arrivals.sweep()
     this.#flushing.sweep()
     this.#holders.sweep()
@@ -388,9 +389,4 @@ export class Coordinator {
     this.delegations.close()
     this.gateways.close()
   }
-}
-
-const checkTimeout = (ms: unknown): number => {
-  if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
-  throw fail('ERR_BAD_ARGUMENT', { what: 'timeoutMs of a move', why: 'it must be a number of ms above 0' })
 }

@@ -5,6 +5,7 @@
  */
 import { Alarm } from '../base/alarm.js'
 import { fail, type MobilityError } from '../base/errors.js'
+import type { MovePhase } from '../base/events.js'
 import { type Address, type Attempt, type Identity, sameIdentity } from '../base/ids.js'
 import type { Link } from '../link/link.js'
 import type { Destination } from '../process/destination.js'
@@ -14,11 +15,13 @@ import { isPlausible } from '../registry/plausible.js'
 import type { Delegation, Entry, Message, MessageOf } from '../wire/messages.js'
 import { Asker } from './asker.js'
 import { Outgoing } from './chunks.js'
-import { type MoveContext, moveEvent, notItsOwn, tell } from './context.js'
+import { type MoveContext, moveEvent, notItsOwn, type PhaseFigures, tell, tellParked } from './context.js'
 import {
   beginSource,
   type Death,
   isSourceOver,
+  isUndecided,
+  mayHaveLeft,
   type SourceEffect,
   type SourceEvent,
   type SourceState,
@@ -26,15 +29,18 @@ import {
 } from './machine-source.js'
 import { pack } from './packing.js'
 import type { Plan } from './plan.js'
+import { Recording } from './recording.js'
 import type { SnapshotBytes } from './snapshot.js'
 import {
   abortedOf,
   activatedBy,
   beginOf,
   commitOf,
+  doubtOf,
   endedOf,
   latenessOf,
   logLeft,
+  logStayed,
   prepareOf,
   refusalOf,
 } from './source-words.js'
@@ -67,6 +73,7 @@ export class Departure {
   readonly #context: MoveContext
   readonly #options: DepartureOptions
   readonly #asker: Asker
+  readonly #recording: Recording | undefined
   #state: SourceState
   #freeze: SystemMessage | undefined
   #packed: SnapshotBytes | undefined
@@ -98,8 +105,9 @@ export class Departure {
     this.foreign = plan.foreign
     this.holder = plan.holder
     this.delegations = options.delegations
-    const { homeward } = options
-    this.#state = beginSource({ thirdHolder: plan.holder !== undefined, foreign: plan.foreign, homeward })
+    this.#recording = context.moves === undefined ? undefined : new Recording(context.moves, this)
+    const thirdHolder = plan.holder !== undefined
+    this.#state = beginSource({ ...options, thirdHolder, foreign: plan.foreign, engine: this.#recording !== undefined })
     this.#backoffMs = context.limits.resendMs
     this.#deadline = new Alarm(context.clock, () => this.giveUp(latenessOf(this, options.timeoutMs)))
     this.#tick = new Alarm(context.clock, () => this.#again())
@@ -129,8 +137,12 @@ export class Departure {
   }
 
   giveUp(cause: MobilityError): void {
-    this.#cause ??= cause
+    this.because(cause)
     this.step({ type: 'giveUp' })
+  }
+
+  because(cause: MobilityError): void {
+    this.#cause ??= cause
   }
 
   async #frozen(error: unknown): Promise<void> {
@@ -209,13 +221,12 @@ export class Departure {
 
   /** It was committed to that node, and the frozen copy here is what is left if that node dies. */
   keepsCopyFrom(node: string, incarnation: number): boolean {
-    const { phase } = this.#state
-    const keeps = phase === 'committed' || phase === 'parked' || phase === 'woken'
+    const keeps = this.phase === 'committed' || this.phase === 'parked' || this.phase === 'woken'
     return keeps && this.destination.node === node && this.destination.incarnation === incarnation
   }
 
   get isCommitted(): boolean {
-    return this.phase === 'committed' || (this.phase === 'parked' && this.#state.parkedIn === 'committed')
+    return mayHaveLeft(this.#state)
   }
 
   /** Before PREPARED a broken link means to begin anew; after it, the timer goes on asking. */
@@ -249,9 +260,8 @@ export class Departure {
     this.#backoffMs = this.#context.limits.resendMs
     if (!isSourceOver(this.#state)) this.#tick.set(this.#backoffMs)
     if (phase === 'aborting') this.#event('abort', { cause: this.#cause?.code ?? '' })
-    const waits = phase === 'aborting' || phase === 'committed'
-    if (waits && !this.#waits) this.#doubt.set(this.#context.limits.callTimeoutMs)
-    this.#waits ||= waits
+    if (isUndecided(this.#state) && !this.#waits) this.#doubt.set(this.#context.limits.callTimeoutMs)
+    this.#waits ||= isUndecided(this.#state)
   }
 
   #again(): void {
@@ -262,12 +272,12 @@ export class Departure {
 
   /** Nobody waits for ever to hear that nobody knows. */
   #doubtful(): void {
-    const { node } = this.destination
-    this.doubt = this.phase === 'committed' ? `${node} does not answer after the commit` : 'the abort is not confirmed'
+    this.doubt = doubtOf(this)
     this.#asker.tell(fail('ERR_IN_DOUBT', { name: this.name, reason: this.doubt }))
   }
 
   #perform(effect: SourceEffect): void {
+    if (this.#recording?.perform(effect) === true) return
     switch (effect.type) {
       case 'sendPrepare':
         return this.#sendPrepare()
@@ -284,8 +294,12 @@ export class Departure {
         return
       case 'sendRetired':
         return this.#toDestination('RETIRED')
-      case 'askWitness':
-        return this.#askWitness()
+      case 'askWitness': {
+        const { name, holder, destination } = this
+        const agreed = (): void => this.step({ type: 'witnessed' })
+        if (holder !== undefined) this.#witness = this.#context.witness(name, holder, destination, agreed)
+        return
+      }
       case 'resume':
         return this.#resume()
       case 'wake':
@@ -294,16 +308,9 @@ export class Departure {
         return this.#retire()
       case 'park':
         this.doubt = effect.reason
-        this.#context.log.error({ name: this.name, reason: effect.reason }, `${this.name} is parked: ${effect.reason}`)
-        this.#context.events.emit('parked', { name: this.name, role: 'source', reason: effect.reason })
+        tellParked(this.#context, this.name, 'source', effect.reason)
         this.#asker.tell(fail('ERR_IN_DOUBT', { name: this.name, reason: effect.reason }))
     }
-  }
-
-  #askWitness(): void {
-    const { name, holder, destination } = this
-    const agreed = (): void => this.step({ type: 'witnessed' })
-    if (holder !== undefined) this.#witness = this.#context.witness(name, holder, destination, agreed)
   }
 
   #toHolder(message: Message): void {
@@ -347,10 +354,7 @@ export class Departure {
     const cause = this.#cause ?? abortedOf(this)
     if (this.#freeze !== undefined) this.process.mailbox.withdraw(this.#freeze)
     this.#event(cause.code === 'ERR_REFUSED' ? 'refused' : 'aborted', { cause: cause.code })
-    this.#context.log.warn(
-      { name: this.name, to: this.destination.node, code: cause.code },
-      `${this.name} stays: ${cause.message}`,
-    )
+    logStayed(this.#context.log, this, cause)
     this.#end(undefined)
     this.#asker.tell(cause)
     if (this.process.phase === 'frozen') void goOn(this.#context, this.process)
@@ -388,10 +392,7 @@ export class Departure {
     this.#letGo()
   }
 
-  #event(
-    phase: Parameters<typeof moveEvent>[2]['phase'],
-    more: { ms?: number; bytes?: number; cause?: string } = {},
-  ): void {
+  #event(phase: MovePhase, more: PhaseFigures = {}): void {
     if (!this.#context.events.heard('move')) return
     const ms = more.ms ?? (this.#frozenAt === 0 ? 0 : this.#context.clock.now() - this.#frozenAt)
     moveEvent(this.#context, this, { phase, role: 'source', peer: this.destination.node, ...more, ms })

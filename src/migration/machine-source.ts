@@ -12,11 +12,19 @@
  *                         |--D dead, and it was the holder--> resumed        D silent --> parked
  *                         '--H and D dead--> woken
  *
+ * Where moves are recorded at an engine, that is H, and it never dies; the record is the commit:
+ *
+ *   detaching --detached--> recording --recorded--> committed --refused, D dead--> reclaiming
+ *                            | | |                     ^                            | | | '--same--> resumed
+ *   resumed <--notRecorded---' | '--nameTaken          '--held (D's lease lives)----' | '--fresh (D may have)--> woken
+ *   reclaiming <----nameFree---'      '--> retired                                    '--nameTaken--> retired
+ *
  * G1  callbacks stop before PREPARE leaves. S runs again only on the word of H or D that D will not, or on their death.
  * G6  until `committed` the way back is `resumed`: same epoch, same line, same state.
  * G10 no timer leaves `committed`, and none leaves `aborting`: a lost answer is not a decision.
  * R1  after the commit S resumes only when D says that it burned the attempt without running it.
- * The one commit point is the step from `detaching` to `committed`: COMMIT leaves there, and nowhere else.
+ *     Nor `recording` and `reclaiming`: the engine is asked until it has answered.
+ * The one commit point is the step to `committed`: COMMIT leaves there, and nowhere else.
  */
 import { never } from '../base/invariant.js'
 
@@ -24,7 +32,9 @@ type SourcePhase =
   | 'freezing'
   | 'preparing'
   | 'detaching'
+  | 'recording'
   | 'committed'
+  | 'reclaiming'
   | 'aborting'
   | 'parked'
   | 'resumed'
@@ -39,6 +49,10 @@ export interface SourceState {
   /** A third member remembers the attempt; else D itself does. */
   readonly thirdHolder: boolean
   readonly foreign: boolean
+  /** H is the engine: the commit is a record there, and so is each way back from it. */
+  readonly engine: boolean
+  /** After the commit D has said that it will not run it. */
+  readonly burned: boolean
   /** D's cluster is the home of the process: when D is dead, the members there judge the name and ask nobody here. */
   readonly homeward: boolean
   readonly prepared: boolean
@@ -60,6 +74,18 @@ export type SourceEvent =
   /** There was no way to D when PREPARE was due: nothing has left. */
   | { readonly type: 'notSent' }
   | { readonly type: 'detached' }
+  /** The engine: D is the owner now. */
+  | { readonly type: 'recorded' }
+  /** It never will be, by this attempt; the name is still here. */
+  | { readonly type: 'notRecorded' }
+  /** Nobody has the name any more. */
+  | { readonly type: 'nameFree' }
+  /** Somebody else has it, or it has ended. */
+  | { readonly type: 'nameTaken' }
+  /** The name is back here. `fresh`: D may have run it meanwhile. */
+  | { readonly type: 'reclaimed'; readonly fresh: boolean }
+  /** Not now: D's lease lives. */
+  | { readonly type: 'held' }
   | { readonly type: 'aborted' }
   | { readonly type: 'taken' }
   | { readonly type: 'activated' }
@@ -74,6 +100,9 @@ export type SourceEffect =
   | { readonly type: 'sendPrepare' }
   | { readonly type: 'sendBegin' }
   | { readonly type: 'detach' }
+  /** Write the new owner, until it is known whether it is written. */
+  | { readonly type: 'record' }
+  | { readonly type: 'reclaim'; readonly burned: boolean }
   | { readonly type: 'sendCommit' }
   | { readonly type: 'sendAbort'; readonly toHolder: boolean; readonly toDestination: boolean }
   | { readonly type: 'sendRetired' }
@@ -95,14 +124,17 @@ export const beginSource = (options: {
   readonly thirdHolder: boolean
   readonly foreign: boolean
   readonly homeward?: boolean
+  readonly engine?: boolean
 }): SourceState => ({
   phase: 'freezing',
-  thirdHolder: options.thirdHolder,
+  thirdHolder: options.thirdHolder || options.engine === true,
   foreign: options.foreign,
+  engine: options.engine ?? false,
+  burned: false,
   homeward: options.homeward ?? false,
   prepared: false,
   // When D is its own holder, PREPARED says both.
-  begun: !options.thirdHolder,
+  begun: !options.thirdHolder && options.engine !== true,
   destinationDead: undefined,
   holderDead: undefined,
   parkedIn: undefined,
@@ -111,6 +143,17 @@ export const beginSource = (options: {
 /** Over, one way or the other: the departure can be forgotten. */
 export const isSourceOver = (state: SourceState): boolean =>
   state.phase === 'resumed' || state.phase === 'woken' || state.phase === 'retired'
+
+/** It is committed to D, or may be. */
+export const mayHaveLeft = ({ phase, parkedIn }: SourceState): boolean =>
+  phase === 'recording' ||
+  phase === 'committed' ||
+  phase === 'reclaiming' ||
+  (phase === 'parked' && parkedIn === 'committed')
+
+/** Its end hangs on a word of somebody else. */
+export const isUndecided = ({ phase }: SourceState): boolean =>
+  phase === 'aborting' || phase === 'recording' || phase === 'committed' || phase === 'reclaiming'
 
 const stay = (state: SourceState): Step => ({ state, effects: [] })
 
@@ -131,7 +174,15 @@ export const stepSource = (state: SourceState, event: SourceEvent): Step => {
     case 'prepared':
       return maybeDecide({ ...state, prepared: true })
     case 'detached':
-      return state.phase === 'detaching' ? go(state, 'committed', { type: 'sendCommit' }) : stay(state)
+      if (state.phase !== 'detaching') return stay(state)
+      return state.engine ? go(state, 'recording', { type: 'record' }) : go(state, 'committed', { type: 'sendCommit' })
+    case 'recorded':
+    case 'notRecorded':
+    case 'nameFree':
+    case 'nameTaken':
+    case 'reclaimed':
+    case 'held':
+      return engineSaid(state, event)
     case 'refused':
     case 'aborted':
       return wayBack(state, event.type)
@@ -141,7 +192,8 @@ export const stepSource = (state: SourceState, event: SourceEvent): Step => {
         : stay(state)
     case 'activated':
       // D runs it, whoever let it: whatever S still waited for, its copy is of the past.
-      return state.phase === 'freezing'
+      // While the name is being taken back the engine says which of the two is the one; D repeats it.
+      return state.phase === 'freezing' || state.phase === 'reclaiming'
         ? stay(state)
         : go(state, 'retired', { type: 'sendRetired' }, { type: 'retire' })
     case 'giveUp':
@@ -170,10 +222,36 @@ const maybeDecide = (state: SourceState): Step =>
     ? go(state, 'detaching', { type: 'detach' })
     : stay(state)
 
+type EngineWord = Extract<
+  SourceEvent,
+  { readonly type: 'recorded' | 'notRecorded' | 'nameFree' | 'nameTaken' | 'reclaimed' | 'held' }
+>
+
+const engineSaid = (state: SourceState, event: EngineWord): Step => {
+  const { phase } = state
+  if (phase === 'recording') {
+    if (event.type === 'recorded') return state.burned ? reclaim(state) : go(state, 'committed', { type: 'sendCommit' })
+    if (event.type === 'notRecorded')
+      return go(state, 'resumed', { type: 'sendAbort', toHolder: false, toDestination: true }, { type: 'resume' })
+    if (event.type === 'nameFree') return reclaim(state)
+  } else if (phase === 'reclaiming') {
+    if (event.type === 'held') return go(state, 'committed')
+    if (event.type === 'reclaimed' && !event.fresh) return go(state, 'resumed', { type: 'resume' })
+    if (event.type === 'reclaimed')
+      return go(state, 'woken', { type: 'wake', reason: 'the destination ended after the commit' })
+  } else return stay(state)
+  return event.type === 'nameTaken' ? go(state, 'retired', { type: 'retire' }) : stay(state)
+}
+
+const reclaim = (state: SourceState): Step => go(state, 'reclaiming', { type: 'reclaim', burned: state.burned })
+
 /** H or D says that D will not run it. */
 const wayBack = (state: SourceState, word: 'refused' | 'aborted'): Step => {
-  const { phase } = state
+  const { phase, engine } = state
   if (phase === 'aborting' || phase === 'parked') return go(state, 'resumed', { type: 'resume' })
+  // D will not run it, but it is recorded, or about to be: what is its own it must have back.
+  if (engine && word === 'refused' && phase === 'recording') return stay({ ...state, burned: true })
+  if (engine && word === 'refused' && phase === 'committed') return reclaim({ ...state, burned: true })
   // A refusal is D's own: it burned the attempt and never ran it, so even a commit may be taken back.
   if (word === 'refused' && (phase === 'preparing' || phase === 'committed'))
     return go(state, 'resumed', ...tellHolder(state), { type: 'resume' })
@@ -237,6 +315,8 @@ const undecided = (state: SourceState): Step => {
 /** After the commit, when D may be dead: it may have run, so this copy is a possible rollback. */
 const decidedAndDead = (state: SourceState): Step => {
   if (state.destinationDead === undefined) return stay(state)
+  // Whoever says so: the engine knows whether its lease is over.
+  if (state.engine) return reclaim(state)
   // G1: it may have run at home and been judged there, and another may have been started since.
   if (state.homeward) return park(state, 'committed', 'the destination, at home, ended after the commit')
   if (state.destinationDead === 'proved') return wakeAlone(state)
@@ -257,6 +337,8 @@ const park = (state: SourceState, parkedIn: 'aborting' | 'committed', reason: st
 
 const again = (state: SourceState): Step => {
   const { phase, parkedIn } = state
+  if (phase === 'committed' && state.engine && (state.burned || state.destinationDead !== undefined))
+    return reclaim(state)
   if (phase === 'committed' && state.destinationDead === 'verdict' && hasWitness(state))
     return { state, effects: [{ type: 'askWitness' }] }
   if (phase === 'preparing' && !state.begun) return { state, effects: [{ type: 'sendBegin' }] }
@@ -270,6 +352,8 @@ const again = (state: SourceState): Step => {
 /** The operator ends what is in doubt. */
 const decide = (state: SourceState, choice: 'restore' | 'discard'): Step => {
   if (state.phase !== 'parked' && state.phase !== 'aborting' && state.phase !== 'committed') return stay(state)
+  // Not against the engine: it has the name back, or it has not.
+  if (choice === 'restore' && state.engine) return state.phase === 'committed' ? reclaim(state) : stay(state)
   if (choice === 'restore') return go(state, 'woken', { type: 'wake', reason: 'an operator restored it' })
   return go(state, 'retired', { type: 'retire' })
 }

@@ -30,6 +30,10 @@ export const planMove = async (context: MoveContext, process: Process, to: Desti
   const link = parsed.type === 'member' ? memberLink(context, parsed.node) : await dial(context, parsed.address)
   if (link === undefined) return undefined
   const { peer } = link
+  if (context.moves !== undefined && !peer.member) {
+    const reason = 'with a directory on an engine nothing moves to another cluster'
+    throw fail('ERR_REFUSED', { node: peer.node, name: process.name, reason })
+  }
   const { kind, version } = process.kind
   const offer = peer.kinds.find((offered) => offered.kind === kind)
   if (offer === undefined) throw fail('ERR_KIND_UNKNOWN', { node: peer.node, kind })
@@ -44,7 +48,7 @@ export const planMove = async (context: MoveContext, process: Process, to: Desti
     destination: { cluster, node, incarnation },
     address,
     foreign: !member,
-    holder: chooseHolder(context, process.name, member ? node : undefined),
+    holder: context.moves === undefined ? chooseHolder(context, process.name, member ? node : undefined) : undefined,
     stateBytesMax: limit,
   }
 }
@@ -87,4 +91,10 @@ const chooseHolder = (context: MoveContext, name: string, destination: string | 
   const { cluster } = context.self().identity
   const found = able.find(({ node }) => node === chosen)
   return found === undefined ? undefined : { cluster, node: found.node, incarnation: found.incarnation }
+}
+
+/** Of a move, as its asker wants it. @throws ERR_BAD_ARGUMENT */
+export const checkTimeout = (ms: unknown): number => {
+  if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
+  throw fail('ERR_BAD_ARGUMENT', { what: 'timeoutMs of a move', why: 'it must be a number of ms above 0' })
 }

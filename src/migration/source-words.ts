@@ -59,12 +59,20 @@ export const latenessOf = ({ process, phase }: Leaving & { readonly phase: strin
 export const endedOf = ({ process: { name } }: Leaving): MobilityError =>
   fail('ERR_STOPPED', { name, reason: 'it ended before it could move' })
 
+export const doubtOf = ({ destination: { node }, phase }: Leaving & { readonly phase: string }): string => {
+  if (phase === 'recording' || phase === 'reclaiming') return 'the engine of the directory does not answer'
+  return phase === 'committed' ? `${node} does not answer after the commit` : 'the abort is not confirmed'
+}
+
 /** For whoever asked for the move. */
 export const refusalOf = ({ process, destination }: Leaving, { reason, code }: MessageOf<'REFUSED'>): MobilityError =>
   fail('ERR_REFUSED', { node: destination.node, name: process.name, reason: reason.replace(/\.$/, ''), code })
 
 export const abortedOf = ({ process, destination }: Leaving): MobilityError =>
   fail('ERR_REFUSED', { node: destination.node, name: process.name, reason: 'the move was aborted' })
+
+export const logStayed = (log: Logger, { process: { name }, destination }: Leaving, cause: MobilityError): void =>
+  log.warn({ name, to: destination.node, code: cause.code }, `${name} stays: ${cause.message}`)
 
 export const logLeft = (log: Logger, leaving: Leaving, moved: MessageOf<'ACTIVATED'> | undefined): void => {
   const { process, destination, address, foreign } = leaving

@@ -1,7 +1,8 @@
 /** What a destination says of a move to its source. */
-import type { MobilityError } from '../base/errors.js'
+import { fail, type MobilityError } from '../base/errors.js'
 import type { Attempt } from '../base/ids.js'
-import type { MessageOf } from '../wire/messages.js'
+import type { Entry, MessageOf } from '../wire/messages.js'
+import type { MoveContext } from './context.js'
 
 /** A move that comes in, as far as these messages tell of it. */
 interface Arriving {
@@ -11,6 +12,21 @@ interface Arriving {
 
 /** A reason is for people, and a field of the message. */
 const REASON_CHARS = 300
+
+/** Why a copy waits, when nobody has said a word for too long. */
+export const doubtOf = ({ unsettled }: { readonly unsettled: boolean }): string =>
+  unsettled
+    ? 'it runs here, and its source has not confirmed that it knows'
+    : 'the source is dead, and its holder has not answered'
+
+export const outgrownBy = (known: Entry | undefined, name: string): MobilityError =>
+  fail('ERR_REFUSED', { node: known?.node ?? '', name, reason: 'it is owned in a higher epoch' })
+
+/** Why it was burned, when nothing else is known. */
+export const givenUp = ({ stopping, host }: MoveContext, name: string): MobilityError =>
+  stopping()
+    ? fail('ERR_NODE_STOPPED', { node: host.node })
+    : fail('ERR_SNAPSHOT', { name, reason: 'this attempt was given up here' })
 
 export const preparedOf = ({ name, attempt }: Arriving, incarnation: number): MessageOf<'PREPARED'> => ({
   type: 'PREPARED',

@@ -6,11 +6,16 @@ import type { MoveContext } from './context.js'
 
 /** G6: the same epoch, the same line, the same state. */
 export const goOn = async (context: MoveContext, process: Process): Promise<void> => {
+  const { moves, directory } = context
+  if (moves !== undefined) await moves.opened()
+  // It may be back in a higher epoch than it had.
+  const own = moves === undefined ? undefined : directory.lookup(process.name)
   if (!process.ready) {
     const failed = await reattach(context, process)
     if (failed !== undefined) return process.end({ error: failed })
   }
   if (process.phase !== 'frozen') return
+  if (own !== undefined && own.epoch > process.epoch) process.raise(own.epoch, own.line)
   process.run(process.epoch, process.line)
   context.replies.resend(process)
   context.callBack(process.name)
@@ -21,13 +26,15 @@ export const goOn = async (context: MoveContext, process: Process): Promise<void
  * epoch, a new line, and no word from the old one (G2, G3).
  */
 export const wake = async (context: MoveContext, process: Process, attempt: Attempt, reason: string): Promise<void> => {
-  const { clock, directory, events, log, self, callBack } = context
+  const { clock, directory, events, log, moves, self, callBack } = context
   const { name } = process
+  if (moves !== undefined) await moves.opened()
   const failed = process.ready ? undefined : await reattach(context, process)
   if (process.phase !== 'frozen') return
   // Only now: the registry may have learned of newer epochs meanwhile. A destination in another cluster has claimed the
   // name and run in an epoch of its wall clock, of which nobody here need have heard.
-  const epoch = Math.max(attempt.epoch + 2, (directory.lookup(name)?.epoch ?? 0) + 1, clock.wall())
+  const known = directory.lookup(name)?.epoch ?? 0
+  const epoch = moves === undefined ? Math.max(attempt.epoch + 2, known + 1, clock.wall()) : known
   // Its end must be news to whoever knows the owner that died.
   process.raise(epoch, epoch)
   if (failed !== undefined) return process.end({ error: failed })

@@ -9,7 +9,7 @@ import type { Peers } from '../link/peers.js'
 import type { MoveContext, Roads } from '../migration/context.js'
 import type { ProcessHost } from '../process/host.js'
 import type { ProcessTable } from '../process/process-table.js'
-import type { Registry } from '../registry/registry.js'
+import type { NodeDirectory } from '../registry/directory.js'
 import type { Settings } from './options.js'
 import type { Returns } from './returns.js'
 import type { Router } from './router.js'
@@ -28,7 +28,7 @@ interface MovingParts {
   readonly roads: Roads
   readonly membership: Peers
   readonly cordons: Cordons
-  readonly registry: Registry
+  readonly registry: NodeDirectory
   readonly router: Router
   readonly returns: Returns
   readonly stopping: boolean
@@ -52,12 +52,16 @@ export const moveContextOf = (parts: MovingParts): MoveContext => {
     roads,
     peers: parts.membership,
     directory: parts.registry,
+    get moves() {
+      return parts.registry.moves
+    },
     self: () => ({ identity: parts.identity, address: parts.address }),
     callBack: (name) => parts.router.callBack(name),
     stopping: () => parts.stopping,
     isLeaving: (node) => parts.cordons.isLeaving(node),
     isDead: (identity) => parts.isDead(identity),
     isReturning: (name) => parts.returns.awaited(name) !== undefined,
-    witness: (name, member, dead, agreed) => parts.registry.witness(name, member.node, dead, agreed),
+    witness: (name, member, dead, agreed) =>
+      parts.registry.witness?.(name, member.node, dead, agreed) ?? { cancel() {} },
   }
 }

@@ -10,8 +10,8 @@ import type { Coordinator } from '../migration/coordinator.js'
 import type { Process } from '../process/host.js'
 import type { ProcessTable } from '../process/process-table.js'
 import type { Fate } from '../process/watches.js'
+import type { NodeDirectory } from '../registry/directory.js'
 import { isNoEnd, NODE_DOWN, saidAtEnd } from '../registry/reasons.js'
-import type { Registry } from '../registry/registry.js'
 import type { Entry } from '../wire/messages.js'
 import type { Settings } from './options.js'
 import type { Monitors } from './outlet.js'
@@ -24,7 +24,7 @@ interface NamedParts {
   readonly settings: Settings
   readonly events: Events
   readonly table: ProcessTable
-  readonly registry: Registry
+  readonly registry: NodeDirectory
   readonly channels: Channels
   readonly inbox: Inbox
   readonly monitors: Monitors

@@ -8,7 +8,7 @@ import { hexId } from '../base/ports.js'
 import { realRandom } from '../base/random.js'
 import { programSignals } from '../base/signals.js'
 import type { DrainOptions, DrainResult } from '../cluster/drain.js'
-import type { Parked } from '../migration/coordinator.js'
+import type { Parked } from '../migration/parked.js'
 import type { AnyKind, ArgsOf, Ref } from '../process/kind.js'
 import { makeRef, type RefPort } from '../process/ref.js'
 import { ServerProcess } from '../process/server.js'
@@ -292,6 +292,7 @@ export const startNode = async (options: NodeOptions, world: World): Promise<Mob
     parts.bound = { host: settings.listen.host, port: bound.port }
     parts.address = settings.advertise ?? { host: settings.listen.host, port: bound.port }
     if (settings.join.length > 0) await join(parts, learns)
+    else await parts.registry.start?.()
   } catch (error) {
     parts.close()
     await parts.links.close('could not start')
@@ -333,6 +334,7 @@ const join = async (parts: Parts, learns: boolean): Promise<void> => {
       throw trouble ?? fail('ERR_UNREACHABLE', { what: 'Every seed', reason: 'none let this node in' })
     parts.identity = { ...identity, cluster: hexId(random, 8) }
   }
+  await parts.registry.start?.()
   // Everybody's names are known once all agree on who is a member.
   while (clock.now() < until && !(parts.membership.live().length > 0 && parts.registry.settled)) {
     if (seeds.length === 0) return

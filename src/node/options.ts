@@ -8,6 +8,7 @@ import type { Seed } from '../cluster/discovery.js'
 import { type DrainOptions, type DrainTimes, drainTimes } from '../cluster/drain.js'
 import type { PartitionPolicy } from '../cluster/quorum.js'
 import type { AnyKind, KindTable } from '../process/kind.js'
+import { checkDirectory, type EtcdDirectory } from '../registry/etcd.js'
 
 export interface NodeOptions {
   /** Its name, unique in its cluster: 1 to 64 letters, digits, dots, underscores, dashes. */
@@ -46,6 +47,8 @@ export interface NodeOptions {
   readonly partition?: PartitionPolicy
   /** A call, if it does not say. Default 5_000 */
   readonly callTimeoutMs?: number
+  /** Who owns which name. Default: the members themselves, without a server. `etcd({ endpoints })`: etcd does. */
+  readonly directory?: EtcdDirectory
 }
 
 export interface Settings {
@@ -61,6 +64,7 @@ export interface Settings {
   readonly partition: PartitionPolicy
   /** undefined: signals are the program's own business. */
   readonly handleSignals: DrainTimes | undefined
+  readonly directory: EtcdDirectory | undefined
 }
 
 const OPTIONS: ReadonlySet<string> = new Set([
@@ -78,6 +82,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'handleSignals',
   'partition',
   'callTimeoutMs',
+  'directory',
 ])
 
 /**
@@ -105,8 +110,9 @@ export const checkOptions = (options: NodeOptions, trusted: boolean): Settings =
     kinds: checkKinds(options.kinds, limits),
     logger,
     limits,
-    partition: checkPartition(options.partition),
+    partition: checkPartition(options.partition, options.directory),
     handleSignals: checkSignals(options.handleSignals, limits),
+    directory: checkDirectory(options.directory),
   }
 }
 
@@ -120,8 +126,9 @@ const checkLimits = ({ limits = {}, callTimeoutMs }: NodeOptions): Limits => {
   return resolveLimits({ ...limits, callTimeoutMs })
 }
 
-const checkPartition = (given: unknown = 'diverge'): PartitionPolicy => {
+const checkPartition = (given: unknown = 'diverge', directory?: unknown): PartitionPolicy => {
   if (given === 'diverge') return given
+  if (directory !== undefined) throw wrong('partition', 'has no meaning with a directory on etcd: etcd has the quorum')
   const policy = (typeof given === 'object' && given !== null ? given : {}) as Record<string, unknown>
   const whole = (key: string, most: number): void => {
     const value = policy[key]

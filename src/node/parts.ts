@@ -26,9 +26,10 @@ import type { KindTable } from '../process/kind.js'
 import { ProcessTable } from '../process/process-table.js'
 import { Scheduler } from '../process/scheduler.js'
 import type { ServerProcess } from '../process/server.js'
-import { Registry } from '../registry/registry.js'
+import type { NodeDirectory } from '../registry/directory.js'
 import type { KindOffer, Member, Message } from '../wire/messages.js'
 import { answer } from './answers.js'
+import { makeDirectory } from './directories.js'
 import { moveContextOf } from './move-context.js'
 import { Names } from './names.js'
 import type { Settings } from './options.js'
@@ -57,7 +58,7 @@ export class Parts {
   readonly cordons: Cordons
   readonly candidates: Candidates
   readonly placement: Placement = rendezvous()
-  readonly registry: Registry
+  readonly registry: NodeDirectory
   readonly channels: Channels
   readonly inbox: Inbox
   readonly replies: Replies
@@ -99,7 +100,7 @@ export class Parts {
     this.cordons = new Cordons({ events: this.events, self: () => this.identity, peers: this.membership })
     this.candidates = this.#makeCandidates()
     this.partition = this.#makePartition()
-    this.registry = this.#makeRegistry(heritage?.floor ?? 0)
+    this.registry = makeDirectory(this, heritage)
     this.registry.watch((entry, before, change) => this.names.changed(entry, before, change))
     this.router = this.#makeRouter()
     const { clock } = world
@@ -160,7 +161,7 @@ export class Parts {
     const memberDown = ({ node, incarnation }: Member, reason: string): void => {
       this.cordons.memberDown({ node, incarnation })
       this.partition.memberDown(node, reason === 'left')
-      this.registry.memberDown(node, incarnation)
+      this.registry.memberDown(node, incarnation, reason !== 'silent')
       const { cluster } = this.identity
       this.coordinator.died({ cluster, node, incarnation }, reason === 'silent' ? 'verdict' : 'proved')
     }
@@ -209,36 +210,13 @@ export class Parts {
     const { events, membership: peers } = this
     const resumed = (): void => {
       this.#wakeAll()
-      this.registry.decide()
+      this.registry.decide?.()
     }
     return new Partition({ clock, limits, events, log, policy, self: () => this.identity, peers, resumed })
   }
 
   #wakeAll(): void {
     for (const process of this.table.all()) process.wake()
-  }
-
-  #makeRegistry(floor: number): Registry {
-    const { clock } = this.world
-    const { limits, logger: log } = this.settings
-    return new Registry({
-      clock,
-      log,
-      events: this.events,
-      limits,
-      floor,
-      self: () => this.identity,
-      peers: this.membership,
-      mayDecide: () => this.partition.decides,
-      viewed: (views) => this.partition.viewed(views),
-      expecting: () => this.membership.live().length === 0 && clock.now() < this.expectingUntil,
-      hooks: {
-        holds: (...which) => this.coordinator.holds(...which),
-        adoptDelegation: (entry) => this.coordinator.gateways.adopt(entry),
-        superseded: (entry) => this.names.superseded(entry),
-        isLeaving: (name) => this.coordinator.isLeaving(name),
-      },
-    })
   }
 
   #makeRouter(): Router {
@@ -308,7 +286,7 @@ export class Parts {
       limits,
       events: this.events,
       scheduler: new Scheduler(clock),
-      mayRun: () => !this.over && this.partition.serves && this.pulse.mayRun(),
+      mayRun: () => !this.over && this.partition.serves && this.pulse.mayRun() && (this.registry.mayRun?.() ?? true),
       rests: (process) => this.rested(process as ServerProcess),
       reply: (process, to, outcome, dueAt) => answer(this, process, to, outcome, dueAt),
       outlet: (process) => new Outlet(ways, process),

@@ -93,12 +93,18 @@ export class Lives {
     const gateways = coordinator.gateways.names().flatMap((name) => registry.lookup(name) ?? [])
     const names = registry.list().map(({ name }) => name)
     const floor = registry.highestEpoch
+    const leases = registry.leases ?? []
     const formers = formersOf(former)
     const { deaf } = former
     former.deaf = undefined
     former.close(WHY)
     const incarnation = Math.max(Math.floor(world.clock.wall()), identity.incarnation + 1)
-    const parts = new Parts(settings, world, { ...identity, incarnation }, { events, monitors: former.monitors, floor })
+    const parts = new Parts(
+      settings,
+      world,
+      { ...identity, incarnation },
+      { events, monitors: former.monitors, floor, leases },
+    )
     this.#parts = parts
     this.#bornAt = world.clock.now()
     this.#firstLife = false
@@ -112,6 +118,7 @@ export class Lives {
     this.#close(former)
     parts.cordons.set(cordons.on)
     void parts.discovery.start()
+    void parts.registry.start?.(true)
     parts.membership.meet(known, by.node)
     events.emit('reborn', { incarnation, former: identity.incarnation, by: by.node, processes: formers.length })
     parts.returns.begin(formers, () => parts.names.reconcile(gateways, names))

@@ -13,15 +13,16 @@ import type { Events } from '../base/events.js'
 import { type Identity, originOf } from '../base/ids.js'
 import type { Clock } from '../base/ports.js'
 import type { Channels } from '../channel/channels.js'
-import type { Coordinator, Parked } from '../migration/coordinator.js'
+import type { Coordinator } from '../migration/coordinator.js'
+import type { Parked } from '../migration/parked.js'
 import type { ProcessHost } from '../process/host.js'
 import type { ProcessImage } from '../process/image.js'
 import type { SystemMessage } from '../process/mailbox.js'
 import { handover, restore, uproot } from '../process/mobile.js'
 import type { ProcessTable } from '../process/process-table.js'
 import type { ServerProcess } from '../process/server.js'
+import type { NodeDirectory } from '../registry/directory.js'
 import { isNoEnd, LOST, NODE_DOWN } from '../registry/reasons.js'
-import type { Registry } from '../registry/registry.js'
 import type { Delegation, Entry } from '../wire/messages.js'
 import { beginReturn, isReturnOver, type ReturnEvent, type ReturnState, stepReturn } from './machine-return.js'
 import type { Settings } from './options.js'
@@ -50,7 +51,7 @@ interface ReturnParts {
   readonly events: Events
   readonly table: ProcessTable
   readonly host: ProcessHost
-  readonly registry: Registry
+  readonly registry: NodeDirectory
   readonly channels: Channels
   readonly coordinator: Coordinator
   readonly router: Router
@@ -200,7 +201,9 @@ export class Returns {
     const isOwn = entry.node === identity.node && entry.incarnation === identity.incarnation
     if (isOwn && state.phase !== 'waiting') return undefined
     if (wentOn) return 'went on'
-    return entry.line === process.line && entry.epoch < process.epoch ? 'here before' : 'another'
+    // At an engine the word of an owner is never older than the copy.
+    const older = entry.line === process.line && entry.epoch < process.epoch && registry.moves === undefined
+    return older ? 'here before' : 'another'
   }
 
   // ---- machine

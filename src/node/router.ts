@@ -26,7 +26,7 @@ import type { Process } from '../process/host.js'
 import type { KeptReply } from '../process/image.js'
 import type { Lane } from '../process/mailbox.js'
 import type { ProcessTable } from '../process/process-table.js'
-import type { Directory } from '../registry/directory.js'
+import type { NodeDirectory } from '../registry/directory.js'
 import { isNoEnd, NODE_DOWN } from '../registry/reasons.js'
 import type { Entry, Message, MessageOf } from '../wire/messages.js'
 import { failedBody, fittingBody, receivedOutcome } from './answers.js'
@@ -41,7 +41,7 @@ interface RouterDeps {
   readonly table: ProcessTable
   readonly links: Links
   readonly peers: Peers
-  readonly directory: Directory
+  readonly directory: NodeDirectory
   readonly identity: () => Identity
   readonly origin: () => Origin
   /** Made after the router, which is their way out. */
@@ -130,6 +130,8 @@ export class Router implements Courier {
   dispatch(parcel: Parcel, from: Link | undefined): boolean {
     const { inbox } = this.#deps.parts()
     const process = this.#deps.table.get(parcel.name)
+    // G4: without a lease the name may be another's by now. Nothing is taken, and its sender keeps it.
+    if (process !== undefined && this.#deps.directory.mayRun?.() === false) return from !== undefined
     if (process !== undefined && (from !== undefined || process.phase !== 'inert')) {
       inbox.take(process, parcel)
       return true

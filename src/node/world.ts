@@ -3,6 +3,7 @@ import type { Events } from '../base/events.js'
 import type { Clock, Random } from '../base/ports.js'
 import type { Signals } from '../base/signals.js'
 import type { Resolver } from '../cluster/discovery.js'
+import type { EngineClient } from '../registry/engine.js'
 import type { Transport } from '../transport/transport.js'
 import type { Monitors } from './outlet.js'
 
@@ -17,6 +18,8 @@ export interface World {
   readonly resolver?: Resolver
   /** Of the program; without them `handleSignals` does nothing. */
   readonly signals?: Signals
+  /** The way to the engine of the directory, where it is not the one of the option. */
+  readonly engine?: () => EngineClient
 }
 
 /** What a life of a node leaves to the next one (rebirth.ts). */
@@ -25,4 +28,6 @@ export interface Heritage {
   readonly monitors: Monitors
   /** The highest epoch that it knew. */
   readonly floor: number
+  /** Its leases at the engine of the directory: they must have ended before it has names again. */
+  readonly leases: readonly string[]
 }

@@ -1,13 +1,15 @@
 /**
- * The port through which names are claimed, published and found. `Registry` is the embedded one, which needs no
- * server; `memoryDirectory` is its twin for a node that is alone. Both pass test/contract/directory.test.ts.
+ * The port through which names are claimed, published and found. `Registry` is the embedded one, which needs no server;
+ * `EngineDirectory` has its authority in etcd; `memoryDirectory` is their twin for a node that is alone. All of them
+ * pass test/contract/directory.test.ts.
  */
 import { fail } from '../base/errors.js'
-import type { Identity } from '../base/ids.js'
+import type { Attempt, Identity } from '../base/ids.js'
 import type { Clock } from '../base/ports.js'
-import type { Entry } from '../wire/messages.js'
+import type { Entry, Member, Message } from '../wire/messages.js'
 import type { Watcher } from './ledger.js'
 import { createTable, highestEpoch, merge } from './table.js'
+import type { Life } from './views.js'
 
 /** Both conditions hold for an entry that is listed. */
 export interface EntryFilter {
@@ -48,6 +50,73 @@ export interface Directory {
    * @returns a function that ends it
    */
   watch(listener: Watcher): () => void
+}
+
+/**
+ * Where moves are recorded, when that is not S itself: it holds every move, and its record is the commit. It is asked
+ * by S, but `take`, `recorded` and `drop` by D. An answer comes when it is known, however long that takes.
+ */
+export interface MoveLedger {
+  /** Resolves when callbacks may start on this node. */
+  opened(): Promise<void>
+  /** From now on D may take it over when the lease of this node ends. `still`: is it wanted? */
+  begin(name: string, attempt: Attempt, to: Life, still: () => boolean): Promise<'begun' | 'refused'>
+  /** D may not any more; or it has taken it. */
+  abort(name: string, attempt: Attempt): Promise<'aborted' | 'taken'>
+  /** The commit. `refused`: it never will be. `gone`: nobody has the name. `taken`: somebody else has it. */
+  record(name: string, attempt: Attempt): Promise<'recorded' | 'refused' | 'gone' | 'taken'>
+  /**
+   * After the commit: D has burned it, or is dead. `same`: it is back, as if nothing had been. `fresh`: it is back, and
+   * D may have run it. `held`: not now, D's lease lives. `taken`: it has gone on, or has ended.
+   */
+  reclaim(name: string, attempt: Attempt, to: Life, burned: boolean): Promise<'same' | 'fresh' | 'held' | 'taken'>
+  /** D runs it: the copy here is given up. */
+  retire(name: string, attempt: Attempt): void
+  /** S is dead, says somebody. `recorded`: it was committed. `wait`: its lease lives. `aborted`: it is not to run. */
+  take(
+    name: string,
+    attempt: Attempt,
+    what: { readonly kind: string; readonly line: number },
+  ): Promise<'taken' | 'recorded' | 'wait' | 'aborted'>
+  /** Is it recorded to be here? */
+  recorded(name: string, attempt: Attempt): Promise<boolean>
+  /** There is no copy of it here, and there will be none. */
+  drop(name: string, attempt: Attempt): void
+  /** Now and then. @param isHere  has it a process or a copy here? */
+  sweep(isHere: (name: string) => boolean): void
+}
+
+/** A directory as a node runs it: it hears of the members, and of what they say. */
+export interface NodeDirectory extends Directory {
+  /** Once the cluster is known. `patient`: however long it takes. @throws ERR_ENGINE */
+  start?(patient?: boolean): Promise<void>
+  /** The highest epoch that it knows. */
+  readonly highestEpoch: number
+  /** At an engine: those of this life. They must have ended before the next life of this node has names. */
+  readonly leases?: readonly string[]
+  /** G1: may a callback start on this node now? Default: yes. */
+  mayRun?(): boolean
+  /** A link to a live member is up. The member is in `peers` already. */
+  memberUp(member: Member): void
+  /** Exactly this life is dead, or has left. `proved`: it has surely ended, it is not only silent. */
+  memberDown(node: string, incarnation: number, proved: boolean): void
+  /** @returns false for a message of another folder */
+  received(from: Life, message: Message): boolean
+  /**
+   * Asks a member, for a name, whether that life is over for it too. Only where members judge the dead themselves.
+   * @returns how to end it
+   */
+  witness?(name: string, member: string, dead: Life, agreed: () => void): { cancel(): void }
+  /** Where moves are recorded. Default: S decides, and a member holds. */
+  readonly moves?: MoveLedger | undefined
+  /** The members that this node sees are enough again, if they were not: verdicts and claims go on. */
+  decide?(): void
+  /** For tests that look for leaks. */
+  size(): Readonly<Record<string, number>>
+  /** Everything that ran here has ended: whoever must hear of it does. */
+  leave?(): Promise<void>
+  /** Claims in the making fail with ERR_NODE_STOPPED. What was published is still told. */
+  close(): void
 }
 
 export const matches = (entry: Entry, { kind, node }: EntryFilter): boolean =>

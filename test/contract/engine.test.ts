@@ -19,7 +19,8 @@ interface Lab {
 
 const memory = async (): Promise<Lab> => {
   const engine = new MemoryEngine(clock)
-  return { client: () => engine.client(), compact: async (revision) => engine.compact(revision), close: async () => {} }
+  const compact = async (revision: number): Promise<void> => engine.compact(revision)
+  return { client: () => engine.client(), compact, close: async () => engine.close() }
 }
 
 const etcd = async (): Promise<Lab> => {

@@ -5,6 +5,7 @@ import { silentLogger } from '../../src/base/ports.js'
 import { createNode } from '../../src/node/node.js'
 import { checkOptions, type NodeOptions } from '../../src/node/options.js'
 import { genServer } from '../../src/process/gen-server.js'
+import { type EtcdOptions, etcd } from '../../src/registry/etcd.js'
 import { keptLogger, nodeOn } from '../fixtures/process-lab.js'
 
 const kind = genServer('k', { init: () => 0 })
@@ -200,4 +201,26 @@ t.test('53: partition policies', async (t) => {
   ]
   for (const partition of bad)
     t.throws(() => check({ partition }), { code: 'ERR_OPTION', message: /partition/ }, JSON.stringify(partition))
+})
+
+t.test('a directory on etcd', async (t) => {
+  const endpoints = ['http://10.0.0.1:2379', 'http://[::1]:2379/']
+  t.same(check({ directory: etcd({ endpoints }) }).directory, {
+    engine: 'etcd',
+    endpoints: ['http://10.0.0.1:2379', 'http://[::1]:2379'],
+    ttlMs: 10_000,
+    prefix: '/proc-mobility',
+  })
+  t.equal(check({}).directory, undefined)
+  const both = { directory: etcd({ endpoints }), partition: { quorum: 'majority', size: 3 } }
+  t.throws(() => check(both), { code: 'ERR_OPTION', fields: { option: 'partition' } })
+  for (const directory of [null, 5, 'etcd', {}, { engine: 'etcd' }, { endpoints }])
+    t.throws(() => check({ directory }), { code: 'ERR_OPTION', fields: { option: 'directory' } })
+  const wrong = (options: object) => () => etcd({ endpoints, ...options } as EtcdOptions)
+  for (const bad of [[], 'x', ['10.0.0.1:2379'], ['https://a:1'], ['http://u@a:1'], ['http://a:1/x'], [5]])
+    t.throws(wrong({ endpoints: bad }), { code: 'ERR_OPTION', fields: { option: 'directory.endpoints' } })
+  for (const ttlMs of [1_999, 600_001, 2_000.5, '5', Number.NaN])
+    t.throws(wrong({ ttlMs }), { code: 'ERR_OPTION', fields: { option: 'directory.ttlMs' } })
+  for (const prefix of ['', 'a b', '/x/', 5, 'x'.repeat(129)])
+    t.throws(wrong({ prefix }), { code: 'ERR_OPTION', fields: { option: 'directory.prefix' } })
 })
