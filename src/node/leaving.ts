@@ -106,8 +106,6 @@ export class Leaving {
   /** A handler that does not end within its time is left behind. */
   async #end(process: ServerProcess): Promise<void> {
     const ms = process.kind.spec.shutdownMs ?? this.#parts.settings.limits.shutdownMs
-    // G1: without a lease not even terminate may run.
-    if (this.#parts.registry.mayRun?.() === false) process.kill()
     process.system({ what: 'stop', from: undefined, reason: 'shutdown' })
     // terminate and detach have as much each.
     const timer = this.#parts.world.clock.after(3 * ms + 10, () => process.kill())

@@ -178,7 +178,8 @@ export class Returns {
     if (owner === 'here before') return registry.settled ? this.#step(returning, { type: 'outdated' }) : undefined
     if (owner !== undefined) return this.#step(returning, { type: 'known', sameLine: owner === 'went on' })
     const { away } = returning
-    const destinationDead = away === undefined || this.#parts.isDead(away)
+    // An engine does not give a name that the destination has, or that it may still run.
+    const destinationDead = away === undefined || registry.moves !== undefined || this.#parts.isDead(away)
     this.#step(returning, { type: 'look', settled: registry.settled, destinationDead })
     if (returning.said || world.clock.now() - returning.since < settings.limits.callTimeoutMs) return
     if (isReturnOver(returning.state)) return

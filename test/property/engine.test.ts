@@ -31,7 +31,7 @@ class History {
 
   constructor(seed: number, tally: Tally, mutant?: Mutant) {
     // A member that was taken for dead while it lived does not come back yet: that is not what is looked at here.
-    this.world = new EngineWorld(`engine ${seed}`, { downMs: 600_000 }, mutant)
+    this.world = new EngineWorld(`engine ${seed}`, {}, mutant)
     this.#tally = tally
   }
 
