@@ -73,7 +73,8 @@ function report(tallies: readonly Tally[], code: number): number {
   }
   console.log('')
   for (const name of skipped) console.log(`skipped: ${name}`)
-  if (skipped.length > 0 && isSet(process.env.CI)) {
+  // .ci/run says so where a server cannot be installed at all.
+  if (skipped.length > 0 && isSet(process.env.CI) && !isSet(process.env.NO_SERVERS)) {
     console.log('In CI a skipped test counts as failed: start the server that it needs.')
     failed += skipped.length
   }
