@@ -108,6 +108,7 @@ operations  ${n('operations')} planned; handlers run ${n('messages in states')}
 calls       ${withPrefix(tally, 'calls ')}
 casts       ${withPrefix(tally, 'casts ')}; undelivered and said ${n('undelivered')}
 moves       ${moves}
+new lives   ${n('event reborn')}; processes that came back ${n('event returned')}, conflicts ${n('event conflict')}
 drains      whole ${n('drains whole')}, in part ${n('drains in part')}; processes moved by them ${n('drained')}
 starts      ${withPrefix(tally, 'start ')}
 monitors    ${withPrefix(tally, 'monitors ')}; timers rung ${n('runs ring')}

@@ -84,7 +84,7 @@ export const stepReturn = (state: ReturnState, event: ReturnEvent): Step => {
       return go(state, 'claiming', { type: 'claim' })
     case 'known':
       // A handler of the former life may run yet: its copy is not whole, and it is asked again.
-      if (phase !== 'waiting' && phase !== 'claiming') return stay(state)
+      if (phase !== 'waiting' && phase !== 'claiming' && phase !== 'attaching') return stay(state)
       return event.sameLine ? go(state, 'gone', { type: 'drop' }) : go(state, 'stopped', { type: 'conflict' })
     case 'outdated':
       // Of a move that was committed it may have gone on, in epochs that are above this copy's.

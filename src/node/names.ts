@@ -43,6 +43,8 @@ const isNews = (entry: Entry, known: Entry | undefined): boolean => {
 export class Names {
   readonly #parts: NamedParts
   readonly #watching = new Set<Process>()
+  /** What a former life of this node knew, and nobody knows now. */
+  readonly #gone = new Set<string>()
 
   constructor(parts: NamedParts) {
     this.#parts = parts
@@ -56,6 +58,7 @@ export class Names {
   changed(entry: Entry, before: Entry | undefined, change: 'changed' | 'recovering'): void {
     this.#parts.channels.routeChanged(entry.name)
     if (change === 'recovering') return
+    this.#gone.delete(entry.name)
     this.#parts.coordinator.gateways.registered(entry)
     if (entry.status === 'live' && (before === undefined || before.line === entry.line)) return
     this.notice(entry.name)
@@ -76,6 +79,7 @@ export class Names {
     // What an inert copy is of may have ended elsewhere.
     if (process !== undefined && process.phase !== 'inert') return { line: process.line, alive: true, reason: '' }
     const entry = this.#parts.registry.lookup(name)
+    if (entry === undefined && this.#gone.has(name)) return { line: 0, alive: false, reason: NODE_DOWN }
     if (entry === undefined || isNoEnd(entry)) return undefined
     return { line: entry.line, alive: entry.status === 'live', reason: entry.reason }
   }
@@ -86,7 +90,7 @@ export class Names {
    * @param gateways  of this cluster, away in another one, and reached through this node
    */
   reconcile(gateways: readonly Entry[], names: readonly string[]): void {
-    const { registry, coordinator, returns, identity, monitors } = this.#parts
+    const { registry, coordinator, returns, identity } = this.#parts
     const { node, incarnation } = identity
     for (const entry of gateways) {
       if (entry.via === undefined || entry.status !== 'live' || !isNews(entry, registry.lookup(entry.name))) continue
@@ -96,8 +100,8 @@ export class Names {
     }
     for (const name of names) {
       if (registry.lookup(name) !== undefined || returns.awaited(name) !== undefined) continue
-      monitors.lapse(name)
-      for (const process of this.#watching) if (process.phase === 'running') process.watches.lapse(name)
+      this.#gone.add(name)
+      this.notice(name)
     }
   }
 

@@ -111,9 +111,4 @@ export class Monitors {
   notice(name: string): void {
     this.#watches.compare(name)
   }
-
-  /** Nobody has the name any more, and nobody is left to say how it ended. */
-  lapse(name: string): void {
-    this.#watches.lapse(name)
-  }
 }

@@ -221,16 +221,28 @@ export class Returns {
       else if (effect.type === 'attach') void this.#attach(returning)
       else if (effect.type === 'run') this.#run(returning, effect.rollback)
       else if (effect.type === 'end') this.#end(returning)
-      else if (effect.type === 'conflict') this.#conflict(returning)
-      else this.#parts.coordinator.delegations.left(name)
+      else {
+        this.#release(returning)
+        if (effect.type === 'conflict') this.#conflict(returning)
+        else this.#parts.coordinator.delegations.left(name)
+      }
     }
     if (isReturnOver(state)) this.#parts.channels.routeChanged(name)
+  }
+
+  /** It was about to run. */
+  #release({ copy }: Returning): void {
+    if (copy === undefined) return
+    this.#parts.table.delete(copy)
+    copy.depart('another life has its name')
+    void copy.detach()
   }
 
   async #claim(returning: Returning): Promise<void> {
     const { name, kind } = returning.process
     try {
-      returning.granted = await this.#parts.registry.claim(name, kind.kind)
+      const granted = await this.#parts.registry.claim(name, kind.kind)
+      if (returning.state.phase === 'claiming') returning.granted = granted
     } catch (error) {
       const code = isMobilityError(error) ? error.code : ''
       if (code === 'ERR_NODE_STOPPED' || this.#waiting.get(name) !== returning) return
@@ -255,7 +267,7 @@ export class Returns {
   async #attach(returning: Returning): Promise<void> {
     const { process, image } = returning
     const { name, kind, epoch, line } = process
-    const { host, table, channels } = this.#parts
+    const { host, table, channels, registry } = this.#parts
     if (image === undefined) return
     const copy = restore(host, { name, kind, epoch, line }, image, process.state)
     returning.copy = copy
@@ -269,6 +281,10 @@ export class Returns {
       failed = error
     }
     if (this.#waiting.get(name) !== returning || copy.phase !== 'inert') return
+    // A frozen copy elsewhere may have been woken meanwhile: that asks for no claim.
+    const known = registry.lookup(name)
+    if (known !== undefined && known.epoch > (returning.granted?.epoch ?? 0))
+      return this.#step(returning, { type: 'known', sameLine: known.line === returning.granted?.line })
     if (failed === undefined) return this.#step(returning, { type: 'attached' })
     host.log.error({ name, reason: reasonOf(failed) }, `${name} could not be attached again, it ends`)
     this.#step(returning, { type: 'attachFailed' })

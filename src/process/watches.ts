@@ -74,15 +74,6 @@ export class Watches {
     for (const watch of this.#watches.values()) if (watch.name === name) this.#judge(watch)
   }
 
-  /** Nobody has the name any more, and nobody is left to say how it ended. */
-  lapse(name: string): void {
-    for (const watch of [...this.#watches.values()]) {
-      if (watch.name !== name || this.#owner.fateOf(name) !== undefined) continue
-      this.#watches.delete(watch.id)
-      this.#owner.watchDown(watch, 'nodedown')
-    }
-  }
-
   compareAll(): void {
     for (const watch of [...this.#watches.values()]) this.#judge(watch)
   }

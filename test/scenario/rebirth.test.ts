@@ -1,7 +1,7 @@
 /** A node that was declared dead while it lived begins a new life in place, and what ran there comes back with it. */
 import t from 'tap'
 import { defaultLimits } from '../../src/base/limits.js'
-import { SplitStage, sleepers } from '../fixtures/split-stage.js'
+import { QUICK, SplitStage, sleepers } from '../fixtures/split-stage.js'
 
 t.test('scenario 51: 2:1, longer than the down time: the one alone comes back with its process', async (t) => {
   const stage = await SplitStage.open(['a', 'b', 'c'])
@@ -153,6 +153,30 @@ t.test(
     await stage.close(t)
   },
 )
+
+t.test('G8: who ended during a standstill, and is forgotten since, is down for monitors of before', async (t) => {
+  const stage = await SplitStage.open(['a', 'b', 'c'], { node: { limits: { ...QUICK, endedMs: 1_000 } } })
+  await stage.start('c', 'w')
+  await stage.start('a', 'seen')
+  await stage.start('a', 'lives')
+  for (const name of ['seen', 'lives']) await stage.world.run(stage.ref('c', 'w').call.watch(name))
+  const outside = stage.ref('c', 'seen').monitor()
+  const quiet = stage.ref('c', 'lives').monitor()
+  let downs = 0
+  void quiet.down.then(() => (downs += 1))
+  stage.world.pause('c')
+  // Its link is down by then: what stood in its buffers it would still read.
+  await stage.world.advance(4_000)
+  await stage.world.run(stage.ref('a', 'seen').stop('normal'))
+  await stage.world.advance(3_000)
+  stage.world.resume('c')
+  await stage.world.advance(9_000)
+  t.same(stage.reborn(), ['c'])
+  t.equal(await stage.world.run(outside.down), 'nodedown')
+  t.same((await stage.world.run(stage.ref('a', 'w').call.read())).log, ['nodedown'], 'once, and of that one only')
+  t.equal(downs, 0)
+  await stage.close(t)
+})
 
 t.test('fault 54: SIGSTOP shorter than the down time: nothing happens', async (t) => {
   const stage = await SplitStage.open(['a', 'b', 'c'])

@@ -44,6 +44,8 @@ const CASES: Readonly<Record<string, string>> = {
   'claiming outdated': 'attaching take attach',
   '*claiming granted': 'attaching attach',
   '*claiming late': 'waiting',
+  '*attaching went on': 'gone drop',
+  '*attaching another': 'stopped conflict',
   'attaching attached': 'running run',
   'away attaching attached': 'running run rollback',
   '*attaching attachFailed': 'ended end',
