@@ -30,7 +30,7 @@ t.test('a deliberate bug in a node is found', async (t) => {
     const { bug, plant } = worldMutants[name]!
     const undo = plant()
     const fuzz = new WorldFuzz(1)
-    for (let batch = 0; batch < 30 && fuzz.report.failures.length === 0; batch += 1) await fuzz.batch(batch, 300, false)
+    for (let batch = 0; batch < 90 && fuzz.report.failures.length === 0; batch += 1) await fuzz.batch(batch, 300, false)
     undo()
     t.ok(fuzz.report.failures.length > 0, `${name}: ${bug}`)
   }
