@@ -66,7 +66,7 @@ test('G11: an end in the same revision says why; without one the name waits, as 
   t.ok(mirror.isFree('z', 40), 'it left in order')
 })
 
-test('G1: a vanished name is free at once when its node has ended for sure, and not while a copy is left', async (t) => {
+test('G1: a vanished name is free once its node has ended for sure, and not while a copy is left', async (t) => {
   const mirror = new Mirror(ROOT, TTL)
   const to = { node: 'c', incarnation: 1 }
   const marker = written({ attempt: { epoch: 3, counter: 1 }, to, state: 'open' })
