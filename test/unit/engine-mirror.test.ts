@@ -92,7 +92,7 @@ test('G2: a hint shows the way until the engine speaks, and never against it', a
   t.same(mirror.hint(at('b', 8), 0), [], 'it is over')
 })
 
-test('G2: an engine whose revisions go back is another one: nothing of the old one counts against it', async (t) => {
+test('G2: an engine whose revisions go back is another one: the old one counts no more', async (t) => {
   const mirror = new Mirror(ROOT, TTL)
   mirror.load(500, [owner('x', 'a', 300), owner('y', 'a', 400), life('a', 2)], 0)
   const changes = said(mirror.load(9, [owner('x', 'a', 7, { offset: 300 })], 10))
