@@ -9,6 +9,7 @@
  * G1  A name that somebody has had since is not taken back: the copy here is of the past.
  * G8  What is created anew begins a new line: others may have heard that the old one has ended.
  */
+import { fail, type MobilityError, reasonOf } from '../base/errors.js'
 import type { Entry } from '../wire/messages.js'
 import type { EngineKey } from './engine.js'
 import type { EngineHooks, EngineWork } from './engine-work.js'
@@ -47,7 +48,10 @@ export class EngineReturn {
   }
 
   begin(lease: string): void {
-    void this.#settle(lease).catch(() => undefined)
+    this.#settle(lease).catch((error: unknown) => {
+      const { closed, log } = this.#work
+      if (!closed) log.error({ reason: reasonOf(error) }, `this node cannot claim its names again: ${reasonOf(error)}`)
+    })
   }
 
   /** Something of ours was deleted at the engine. */
@@ -110,7 +114,7 @@ export class EngineReturn {
       const last = found.find((one) => one.key === end)
       const ended = last === undefined ? undefined : readEnd(last.value)
       // It was there, and is gone again: once more.
-      if (ended === undefined) throw new Error(`the record of ${name} cannot be read`)
+      if (ended === undefined) throw this.#unreadable(name)
       return endedOf(name, ended)
     })
     if (work.keeper.lease !== lease || outcome === undefined) return
@@ -119,9 +123,13 @@ export class EngineReturn {
     else hooks.superseded(outcome)
   }
 
+  #unreadable(name: string): MobilityError {
+    return fail('ERR_ENGINE', { where: this.#work.client.where, reason: `the record of ${name} cannot be read` })
+  }
+
   #took(name: string, key: EngineKey): Entry {
     const found = readOwner(key.value)
-    if (found === undefined) throw new Error(`the record of ${name} cannot be read`)
+    if (found === undefined) throw this.#unreadable(name)
     const { modRevision: revision, lease } = key
     return this.#work.took(entryOf(name, found, key), { revision, lease, attempt: found.attempt })
   }

@@ -2,7 +2,7 @@
  * What the parts of an engine-backed directory share: the way to the engine, the table, the lease, and how one goes on
  * asking. Works on one name come one after the other: what the next one does depends on how the last one ended.
  */
-import { fail } from '../base/errors.js'
+import { fail, isMobilityError } from '../base/errors.js'
 import type { Identity } from '../base/ids.js'
 import type { Clock, Logger, Timer } from '../base/ports.js'
 import type { Entry } from '../wire/messages.js'
@@ -142,7 +142,9 @@ export class EngineWork {
       try {
         return await ask()
       } catch (error) {
-        this.trouble = (error as Error).message
+        // What is no word of the engine is a fault of ours: to ask again would hide it.
+        if (!isMobilityError(error)) throw error
+        this.trouble = error.message
         await this.pause(waitMs)
       }
     }
