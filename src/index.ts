@@ -3,8 +3,24 @@ export { ERRORS, type ErrorCode, type Executed, isMobilityError, MobilityError }
 export type { EventMap, EventOf, EventType, MovePhase, NodeEvent } from './base/events.js'
 export { defaultLimits, type Limits } from './base/limits.js'
 export type { Logger } from './base/ports.js'
+export type { ChildSpec, Restart } from './cluster/child-spec.js'
 export type { DrainOptions, DrainResult } from './cluster/drain.js'
+export { type Guide, guided } from './cluster/guided.js'
+export type { ChildFilter, ChildInfo, ChildOutcome, Hub, HubStartOptions } from './cluster/hub.js'
+export type { HubOptions } from './cluster/hub-options.js'
+export { leastLoaded } from './cluster/least-loaded.js'
+export type { Load } from './cluster/load.js'
+export {
+  type ColdSwapOptions,
+  coldSwap,
+  type HotSwapOptions,
+  hotSwap,
+  type MigrationStrategy,
+} from './cluster/migration-strategy.js'
+export { type Placeable, type Placement, rendezvous } from './cluster/placement.js'
 export type { PartitionPolicy } from './cluster/quorum.js'
+export type { PlannedMove } from './cluster/rebalance.js'
+export type { Rebalanced } from './cluster/rebalancer.js'
 export type { Parked } from './migration/parked.js'
 export { createNode, MobilityNode, type NodeStats, type StartOptions, type Whereabouts } from './node/node.js'
 export type { NodeOptions } from './node/options.js'

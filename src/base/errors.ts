@@ -187,6 +187,12 @@ export const ERRORS = {
     true,
     'No member can take {name}: {reason}. Add a node that has kind {kind}, or end the process.',
   ),
+  ERR_PLACEMENT: entry('no', false, 'The place of {name} cannot be used ({problem}): {why}.'),
+  ERR_UNDONE: entry(
+    'no',
+    true,
+    '{name} was started, and stopped again: another child of its batch did not start. See the errors of the others.',
+  ),
   ERR_NODE_STOPPED: entry('no', false, 'Node {node} is stopped. Create a new one.'),
   ERR_INVARIANT: entry('maybe', false, 'This should be impossible: {what}. Please report it with the log around it.'),
 } as const satisfies Record<string, ErrorEntry>

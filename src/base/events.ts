@@ -55,6 +55,42 @@ export interface EventMap {
   standstill: { ms: number }
   /** The lease at the engine of the directory may be over: nothing runs here, until it holds again. */
   fenced: { fenced: boolean; reason: string }
+  /** This node begins to stop. */
+  stopping: { processes: number }
+  /** What the cluster wants of a child is new here: by whom it was written, and why. */
+  childchanged: {
+    name: string
+    kind: string
+    status: 'wanted' | 'parked' | 'removed'
+    reason: string
+    revision: number
+    by: string
+  }
+  /** At the home of its name: it is about to start there; runs there; failed, and is tried again in so many ms. */
+  childstart: { name: string; kind: string; to: string }
+  childstarted: { name: string; kind: string; on: string }
+  childfailed: { name: string; kind: string; on: string; reason: string; failures: number; inMs: number }
+  /** At the home of its name: it failed too often, and waits for `hub.retry`. */
+  childparked: { name: string; kind: string; reason: string }
+  /** At the home of its name: its node is gone, and with it its state; and it runs elsewhere. */
+  childlost: { name: string; kind: string; from: string; epoch: number; state: 'fresh' }
+  takenover: { name: string; kind: string; from: string; to: string; epoch: number; state: 'fresh' }
+  /** This node begins to give others their share of its children, and is done. `joined`: for whom */
+  redistributing: { cause: 'nodeup' | 'operator'; joined: string; planned: number; of: number }
+  redistributed: {
+    cause: 'nodeup' | 'operator'
+    joined: string
+    moved: number
+    stayed: number
+    dropped: number
+    ms: number
+  }
+  /** A child has gone from here, with its state (`live`) or anew. */
+  migrated: { name: string; from: string; to: string; live: boolean; ms: number }
+  /** A child should be elsewhere, and stays here. */
+  stayed: { name: string; to: string; code: string; reason: string }
+  /** A member has another option than this node, where all should have the same. */
+  mismatch: { peer: string; option: string; mine: string; theirs: string }
 }
 
 export type MovePhase =

@@ -74,6 +74,9 @@ export interface Limits {
   readonly registryEntriesMax: number
   readonly kindsMax: number
   readonly membersMax: number
+  /** Children of the cluster: 100,000 records of some 300 bytes are 30 MB on each member; and one of them, in bytes. */
+  readonly childrenMax: number
+  readonly childBytesMax: number
 }
 
 const KiB = 1024
@@ -121,6 +124,8 @@ export const defaultLimits: Limits = {
   registryEntriesMax: 1_000_000,
   kindsMax: 64,
   membersMax: 1_024,
+  childrenMax: 100_000,
+  childBytesMax: 16 * KiB,
 }
 
 /**

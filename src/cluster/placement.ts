@@ -5,9 +5,10 @@
  * a member joins. It must be quick, and say the same of the same candidates wherever it is asked.
  */
 import { homeOf, type Ring, ringOf } from '../registry/rendezvous.js'
+import type { Load } from './load.js'
 
 /** What is to be placed. */
-interface Placeable {
+export interface Placeable {
   readonly name: string
   readonly kind: string
 }
@@ -15,11 +16,14 @@ interface Placeable {
 export interface Placement {
   /** For logs and events, and to see that all members use the same. */
   readonly name: string
+  /** The members tell each other once a second how busy they are: a place may depend on it, not on the name alone. */
+  readonly usesLoad?: boolean
   /**
    * @param candidates  members that could take it, in the order of their names; never empty
+   * @param loadOf  what a member said last of how busy it is, with `usesLoad`
    * @returns one of them, or undefined: on none of these
    */
-  place(what: Placeable, candidates: readonly string[]): string | undefined
+  place(what: Placeable, candidates: readonly string[], loadOf?: (node: string) => Load | undefined): string | undefined
 }
 
 /**

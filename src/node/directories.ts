@@ -11,6 +11,7 @@ import { EngineDirectory } from '../registry/engine-directory.js'
 import { clientOf, type EtcdDirectory } from '../registry/etcd.js'
 import { Registry } from '../registry/registry.js'
 import type { Entry } from '../wire/messages.js'
+import type { HubParts } from './hub-parts.js'
 import type { Names } from './names.js'
 import type { Settings } from './options.js'
 import type { Router } from './router.js'
@@ -30,6 +31,7 @@ interface DirectoryParts {
   readonly router: Router
   readonly channels: Channels
   readonly expectingUntil: number
+  readonly hub: HubParts | undefined
 }
 
 export const makeDirectory = (parts: DirectoryParts, heritage: Heritage | undefined): NodeDirectory => {
@@ -58,6 +60,8 @@ const makeRegistry = (parts: DirectoryParts, floor: number): NodeDirectory => {
       adoptDelegation: (entry) => parts.coordinator.gateways.adopt(entry),
       superseded: (entry) => parts.names.superseded(entry),
       isLeaving: (name) => parts.coordinator.isLeaving(name),
+      viewed: () => parts.hub?.viewed(),
+      flushed: () => parts.hub?.care.roster.flush(),
     },
   })
 }

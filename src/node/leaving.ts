@@ -51,7 +51,7 @@ export class Leaving {
   }
 
   #makeDrain(times: DrainTimes): Drain {
-    const { world, events, table, candidates, placement, membership, cordons, coordinator, returns } = this.#parts
+    const { world, events, table, candidates, hub, membership, cordons, coordinator, returns } = this.#parts
     const others = (): { live: number; staying: number } => {
       const live = membership.names()
       return { live: live.length, staying: live.filter((node) => !cordons.isLeaving(node)).length }
@@ -61,7 +61,7 @@ export class Leaving {
       events,
       table,
       candidates,
-      placement,
+      placement: hub.placement,
       others,
       self: () => this.#parts.identity.node,
       sendMe: (name: string, to: string, options: { readonly timeoutMs?: number }) =>
@@ -82,6 +82,7 @@ export class Leaving {
     const { coordinator, table, links, settings, world, host } = this.#parts
     this.#parts.stopping = true
     this.#draining?.drain.close()
+    this.#parts.hub.stopping()
     const until = world.clock.now() + settings.limits.moveTimeoutMs
     while (coordinator.quiesce('the node stops') > 0 && world.clock.now() < until) await this.#wait(10)
     while (!host.mayRun() && table.size > 0 && world.clock.now() < until) await this.#wait(10)
@@ -105,7 +106,7 @@ export class Leaving {
 
   /** A handler that does not end within its time is left behind. */
   async #end(process: ServerProcess): Promise<void> {
-    const ms = process.kind.spec.shutdownMs ?? this.#parts.settings.limits.shutdownMs
+    const ms = this.#parts.hub.shutdownMs(process.name, process.kind)
     process.system({ what: 'stop', from: undefined, reason: 'shutdown' })
     // terminate and detach have as much each.
     const timer = this.#parts.world.clock.after(3 * ms + 10, () => process.kill())

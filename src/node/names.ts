@@ -11,7 +11,7 @@ import type { Process } from '../process/host.js'
 import type { ProcessTable } from '../process/process-table.js'
 import type { Fate } from '../process/watches.js'
 import type { NodeDirectory } from '../registry/directory.js'
-import { isNoEnd, NODE_DOWN, saidAtEnd } from '../registry/reasons.js'
+import { isNoEnd, NODE_DOWN } from '../registry/reasons.js'
 import type { Entry } from '../wire/messages.js'
 import type { Settings } from './options.js'
 import type { Monitors } from './outlet.js'
@@ -31,6 +31,7 @@ interface NamedParts {
   readonly coordinator: Coordinator
   readonly router: Router
   readonly returns: Returns
+  readonly hub: { saidAtEnd(name: string, reason: string): string }
 }
 
 /** Of a life that is away, as it was known before: it was judged with its gateway, or others know an earlier place. */
@@ -130,7 +131,8 @@ export class Names {
     this.#parts.inbox.ended(process, reason)
     const { node, incarnation } = this.#parts.identity
     const kind = process.kind.kind
-    const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'ended', reason: saidAtEnd(reason) }
+    const said = this.#parts.hub.saidAtEnd(name, reason)
+    const entry: Entry = { name, kind, node, incarnation, epoch, line, status: 'ended', reason: said }
     const known = this.#parts.registry.lookup(name)
     if (known === undefined || known.epoch < epoch || (known.node === node && known.epoch === epoch)) {
       this.#parts.registry.publish(entry)

@@ -8,10 +8,10 @@ import { hexId } from '../base/ports.js'
 import { realRandom } from '../base/random.js'
 import { programSignals } from '../base/signals.js'
 import type { DrainOptions, DrainResult } from '../cluster/drain.js'
+import { Hub } from '../cluster/hub.js'
 import type { Parked } from '../migration/parked.js'
 import type { AnyKind, ArgsOf, Ref } from '../process/kind.js'
 import { makeRef, type RefPort } from '../process/ref.js'
-import { ServerProcess } from '../process/server.js'
 import { tcpTransport } from '../transport/tcp.js'
 import { stateValueLimits } from '../wire/codec.js'
 import type { Entry } from '../wire/messages.js'
@@ -22,6 +22,7 @@ import { checkOptions, type NodeOptions, type Settings } from './options.js'
 import { Outlet } from './outlet.js'
 import { Parts } from './parts.js'
 import { Lives } from './rebirth.js'
+import { beginLife, startRefusal } from './starting.js'
 import type { World } from './world.js'
 
 /** How long a node looks for its seeds before it gives up, or goes on alone. */
@@ -59,6 +60,8 @@ export class MobilityNode {
   readonly #lives: Lives
   readonly #port: RefPort
   readonly #leaving: Leaving
+  /** The children of the cluster: processes that its members keep running together. */
+  readonly hub: Hub
 
   /** Made by `createNode`. */
   constructor(parts: Parts) {
@@ -68,6 +71,7 @@ export class MobilityNode {
     const outlet = new Outlet({ channels: () => lives.current.channels, limits: parts.settings.limits, monitor })
     this.#port = outlet
     this.#leaving = new Leaving(lives, outlet)
+    this.hub = new Hub(() => lives.current.hub.deps)
   }
 
   get #parts(): Parts {
@@ -101,21 +105,16 @@ export class MobilityNode {
    *   ERR_NO_QUORUM ERR_NODE_STOPPED
    */
   async start<K extends AnyKind>(kind: K, options: StartOptions<K>): Promise<Ref<K>> {
-    const { identity, settings, events, cordons, partition } = this.#parts
+    const { identity, settings } = this.#parts
     if (this.#leaving.stopping) throw fail('ERR_NODE_STOPPED', { node: this.name })
     const { name, args } = checkStart(options, settings.limits)
-    if (cordons.on) throw fail('ERR_NODE_LEAVING', { node: this.name, name })
-    if (!partition.serves) throw fail('ERR_NO_QUORUM', { node: this.name, name })
+    const refused = startRefusal(this.#parts, name)
+    if (refused !== undefined) throw refused
     if (kind === undefined || kind === null || settings.kinds.get(kind.kind) !== kind) {
       throw fail('ERR_KIND_UNKNOWN', { node: identity.node, kind: String(kind?.kind) })
     }
-    const { epoch, line } = await this.#claim(name, kind)
-    const { table, host, channels } = this.#parts
-    const process = new ServerProcess(host, { name, kind, args, epoch, line })
-    table.set(process)
-    channels.routeChanged(name)
-    await process.start()
-    events.emit('started', { name, kind: kind.kind, epoch })
+    const entry = await this.#claim(name, kind)
+    await beginLife(this.#parts, kind, name, args, entry)
     return this.ref(kind, name)
   }
 
@@ -204,7 +203,7 @@ export class MobilityNode {
   }
 
   stats(): NodeStats {
-    const { table, channels, replies, inbox, coordinator, registry, membership, roads, links, monitors, returns } =
+    const { table, channels, replies, inbox, coordinator, registry, membership, roads, links, monitors, returns, hub } =
       this.#parts
     return {
       processes: table.size,
@@ -218,6 +217,7 @@ export class MobilityNode {
       ...coordinator.size(),
       ...registry.size(),
       ...membership.size(),
+      ...hub.size(),
     }
   }
 
@@ -275,9 +275,17 @@ export class MobilityNode {
  * @throws ERR_OPTION ERR_SECRET_WEAK ERR_INSECURE ERR_PORT_IN_USE ERR_LISTEN
  * @throws ERR_UNREACHABLE ERR_AUTH ERR_WRONG_CLUSTER  no seed let it in within 5 s
  */
+const heapBytes = (): number => process.memoryUsage().heapUsed
+
 export const createNode = (options: NodeOptions): Promise<MobilityNode> => {
   const clock = realClock()
-  return startNode(options, { clock, random: realRandom(), transport: tcpTransport(clock), signals: programSignals })
+  return startNode(options, {
+    clock,
+    random: realRandom(),
+    transport: tcpTransport(clock),
+    signals: programSignals,
+    heapBytes,
+  })
 }
 
 /** The same in a given world: the real one, or a simulated one in tests. */
@@ -298,6 +306,7 @@ export const startNode = async (options: NodeOptions, world: World): Promise<Mob
     await parts.links.close('could not start')
     throw error
   }
+  parts.hub.share(settings.children)
   const node = new MobilityNode(parts)
   const { handleSignals } = settings
   if (handleSignals !== undefined) parts.deaf = world.signals?.add(() => leave(node, handleSignals, settings))
@@ -336,7 +345,7 @@ const join = async (parts: Parts, learns: boolean): Promise<void> => {
   }
   await parts.registry.start?.()
   // Everybody's names are known once all agree on who is a member.
-  while (clock.now() < until && !(parts.membership.live().length > 0 && parts.registry.settled)) {
+  while (clock.now() < until && !(parts.membership.live().length > 0 && parts.registry.settled && parts.hub.inStep)) {
     if (seeds.length === 0) return
     await new Promise<void>((resolve) => clock.after(5, resolve))
   }

@@ -4,11 +4,14 @@ import { type Address, checkLabel } from '../base/ids.js'
 import { type Limits, resolveLimits } from '../base/limits.js'
 import { checkLogger, defaultLogger, plainLogger } from '../base/logger.js'
 import type { Logger } from '../base/ports.js'
+import { type ChildSpec, toChild } from '../cluster/child-spec.js'
 import type { Seed } from '../cluster/discovery.js'
 import { type DrainOptions, type DrainTimes, drainTimes } from '../cluster/drain.js'
+import { checkHub, type HubOptions, type HubSettings } from '../cluster/hub-options.js'
 import type { PartitionPolicy } from '../cluster/quorum.js'
 import type { AnyKind, KindTable } from '../process/kind.js'
 import { checkDirectory, type EtcdDirectory } from '../registry/etcd.js'
+import type { Child } from '../wire/messages.js'
 
 export interface NodeOptions {
   /** Its name, unique in its cluster: 1 to 64 letters, digits, dots, underscores, dashes. */
@@ -49,6 +52,10 @@ export interface NodeOptions {
   readonly callTimeoutMs?: number
   /** Who owns which name. Default: the members themselves, without a server. `etcd({ endpoints })`: etcd does. */
   readonly directory?: EtcdDirectory
+  /** How children of the cluster are placed and moved. */
+  readonly hub?: HubOptions
+  /** Children that the cluster is to have: each node of it may declare the same ones. */
+  readonly children?: readonly ChildSpec[]
 }
 
 export interface Settings {
@@ -65,6 +72,8 @@ export interface Settings {
   /** undefined: signals are the program's own business. */
   readonly handleSignals: DrainTimes | undefined
   readonly directory: EtcdDirectory | undefined
+  readonly hub: HubSettings
+  readonly children: readonly Child[]
 }
 
 const OPTIONS: ReadonlySet<string> = new Set([
@@ -83,6 +92,8 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'partition',
   'callTimeoutMs',
   'directory',
+  'hub',
+  'children',
 ])
 
 /**
@@ -113,7 +124,20 @@ export const checkOptions = (options: NodeOptions, trusted: boolean): Settings =
     partition: checkPartition(options.partition, options.directory),
     handleSignals: checkSignals(options.handleSignals, limits),
     directory: checkDirectory(options.directory),
+    hub: checkHub(options.hub),
+    children: checkChildren(options.children, limits),
   }
+}
+
+/** One wish, whoever declares it. */
+const checkChildren = (specs: readonly ChildSpec[] | undefined, limits: Limits): readonly Child[] => {
+  const children = checkList('children', specs).map((spec) => toChild(spec, 'static', limits))
+  const names = new Set<string>()
+  for (const { name } of children) {
+    if (names.has(name)) throw wrong('children', `two of them are named ${name}`)
+    names.add(name)
+  }
+  return children
 }
 
 const wrong = (option: string, why: string) => fail('ERR_OPTION', { option, why })

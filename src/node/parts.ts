@@ -16,7 +16,6 @@ import { Discovery } from '../cluster/discovery.js'
 import { dnsResolver } from '../cluster/dns.js'
 import { Membership } from '../cluster/membership.js'
 import { Partition } from '../cluster/partition.js'
-import { type Placement, rendezvous } from '../cluster/placement.js'
 import type { Link } from '../link/link.js'
 import { Links } from '../link/links.js'
 import { Coordinator } from '../migration/coordinator.js'
@@ -30,6 +29,7 @@ import type { NodeDirectory } from '../registry/directory.js'
 import type { KindOffer, Member, Message } from '../wire/messages.js'
 import { answer } from './answers.js'
 import { makeDirectory } from './directories.js'
+import { HubParts } from './hub-parts.js'
 import { moveContextOf } from './move-context.js'
 import { Names } from './names.js'
 import type { Settings } from './options.js'
@@ -57,7 +57,7 @@ export class Parts {
   readonly partition: Partition
   readonly cordons: Cordons
   readonly candidates: Candidates
-  readonly placement: Placement = rendezvous()
+  readonly hub: HubParts
   readonly registry: NodeDirectory
   readonly channels: Channels
   readonly inbox: Inbox
@@ -138,6 +138,7 @@ export class Parts {
     this.coordinator = new Coordinator(moveContextOf(this))
     this.pulse = this.#makePulse()
     this.returns = new Returns(this)
+    this.hub = new HubParts(this)
     this.#armSweep()
   }
 
@@ -157,11 +158,13 @@ export class Parts {
       this.cordons.memberUp(member)
       this.partition.memberUp(member)
       this.registry.memberUp(member)
+      this.hub.memberUp(member.node)
     }
     const memberDown = ({ node, incarnation }: Member, reason: string): void => {
       this.cordons.memberDown({ node, incarnation })
       this.partition.memberDown(node, reason === 'left')
       this.registry.memberDown(node, incarnation, reason !== 'silent')
+      this.hub.memberDown(node)
       const { cluster } = this.identity
       this.coordinator.died({ cluster, node, incarnation }, reason === 'silent' ? 'verdict' : 'proved')
     }
@@ -294,6 +297,7 @@ export class Parts {
       ended: (process, reason) => this.names.ended(process, reason),
       watching: (process) => this.names.watching(process),
       fate: (name) => this.names.fate(name),
+      shutdownMs: (name, kind) => this.hub.shutdownMs(name, kind),
     }
   }
 
@@ -335,7 +339,7 @@ export class Parts {
     if (message.type === 'MEMBERS') this.membership.received(link, message)
     else if (message.type === 'CORDON') this.cordons.received(link.peer, message)
     else if (message.type === 'QUORUM') this.partition.received(link.peer, message)
-    else this.registry.received(link.peer, message)
+    else if (!this.hub.received(link.peer.node, message)) this.registry.received(link.peer, message)
   }
 
   // ---- time
@@ -354,6 +358,7 @@ export class Parts {
     this.deaf?.()
     this.#sweep.cancel()
     this.returns.close()
+    this.hub.close(lost)
     this.pulse.stop()
     this.coordinator.close()
     this.router.close()

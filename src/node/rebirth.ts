@@ -112,6 +112,7 @@ export class Lives {
     parts.address = address
     parts.bound = bound
     parts.deaf = deaf
+    parts.hub.inherit(former.hub)
     // As long as those of the former life are on probation.
     parts.expectingUntil = world.clock.now() + PROBATION_DOWN_TIMES * settings.limits.downMs
     void parts.links.listen(bound)

@@ -20,6 +20,8 @@ export interface World {
   readonly signals?: Signals
   /** The way to the engine of the directory, where it is not the one of the option. */
   readonly engine?: () => EngineClient
+  /** Bytes that the program uses. Default 0 */
+  readonly heapBytes?: () => number
 }
 
 /** What a life of a node leaves to the next one (rebirth.ts). */

@@ -80,7 +80,7 @@ export class Attachment {
   /** A last callback within its time; what it throws is logged. */
   async lastly(callback: string, run: () => unknown): Promise<void> {
     const { host, name, kind } = this.#process
-    const ms = kind.spec.shutdownMs ?? host.limits.shutdownMs
+    const ms = host.shutdownMs(name, kind)
     try {
       await within(host.clock, ms, run(), () => fail('ERR_TIMEOUT', { what: `${callback} of ${name}`, ms }))
     } catch (error) {

@@ -39,6 +39,8 @@ export interface ProcessHost {
   ended(process: Process, reason: string): void
   /** The process watches somebody from now on. */
   watching(process: Process): void
+  /** Time for `terminate` and `detach` of a process, in ms. */
+  shutdownMs(name: string, kind: AnyKind): number
   /** What is known of a name; undefined when nobody ever had it, or it was forgotten. */
   fate(name: string): Fate | undefined
 }

@@ -109,6 +109,8 @@ export interface NodeDirectory extends Directory {
   witness?(name: string, member: string, dead: Life, agreed: () => void): { cancel(): void }
   /** Where moves are recorded. Default: S decides, and a member holds. */
   readonly moves?: MoveLedger | undefined
+  /** Which member decides on a name, in a view that all have agreed on. Default: nobody has agreed on anything. */
+  homeOf?(name: string): string
   /** The members that this node sees are enough again, if they were not: verdicts and claims go on. */
   decide?(): void
   /** For tests that look for leaks. */

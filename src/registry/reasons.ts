@@ -13,6 +13,8 @@ export const RELEASED = 'released'
 export const LOST = 'lost'
 /** Its node died, and nobody holds a copy. */
 export const NODE_DOWN = 'nodedown'
+/** Of a child of the cluster that ended because its node stopped: it is started elsewhere. */
+export const NODE_STOPPED = 'shutdown: its node stopped'
 /** Where a process was a guest, and where it was about to be one: that is no end of the process. */
 export const EXPIRED = 'delegation expired'
 export const NOT_MOVED = 'not moved here'

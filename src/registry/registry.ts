@@ -114,17 +114,16 @@ export class Registry implements Directory {
   }
 
   publish(entry: Entry): void {
-    const { outcome } = this.#ledger.own(entry)
-    if (outcome !== 'stale' && this.#ledger.get(entry.name) === entry) this.#tell(entry)
+    if (this.#ledger.own(entry).outcome !== 'stale' && this.#ledger.get(entry.name) === entry) this.#tell(entry)
   }
 
   flush(): void {
+    this.#deps.hooks.flushed?.()
     if (this.#pending.size === 0) return
     const entries = [...this.#pending.values()]
     this.#pending.clear()
-    for (let i = 0; i < entries.length; i += PART) {
+    for (let i = 0; i < entries.length; i += PART)
       this.#deps.peers.broadcast({ type: 'REGISTERED', entries: entries.slice(i, i + PART) })
-    }
   }
 
   lookup(name: string): Entry | undefined {
@@ -238,8 +237,7 @@ export class Registry implements Directory {
   }
 
   #lives(): Life[] {
-    const { node, incarnation } = this.#deps.self()
-    return [{ node, incarnation }, ...this.#deps.peers.live()]
+    return [this.#deps.self(), ...this.#deps.peers.live()]
   }
 
   #isLive({ node, incarnation }: Life): boolean {
@@ -295,6 +293,7 @@ export class Registry implements Directory {
 
   /** What had to wait for a settled view, or for the leave to decide in one. */
   decide(): void {
+    this.#deps.hooks.viewed?.()
     this.#claiming.settled()
     this.#verdicts.look()
   }
@@ -321,6 +320,7 @@ export class Registry implements Directory {
   #viewChanged(): void {
     this.#ring = ringOf(this.#views.members.map((member) => member.node))
     this.#homed = { name: '', home: '' }
+    this.#deps.hooks.viewed?.()
     this.#relay(this.#ledger.recovering().map((entry) => entry.name))
     this.#verdicts.viewChanged()
     this.#listings.viewChanged()
@@ -354,9 +354,8 @@ export class Registry implements Directory {
     byHome.delete(this.#views.self)
     this.#grieved.clear()
     for (const [home, entries] of byHome) {
-      for (let i = 0; i < entries.length; i += PART) {
+      for (let i = 0; i < entries.length; i += PART)
         this.#send(home, { type: 'REGISTERED', entries: entries.slice(i, i + PART) })
-      }
     }
   }
 

@@ -34,6 +34,29 @@ const entry = record({
 
 const member = record({ node: label, incarnation: uint(), address })
 
+/**
+ * A child of the cluster: what is wanted under a name (cluster/children.ts). `args` and `metadata` are encoded values.
+ * `after`: lives of the name up to this epoch are none of this record's. `born` tells one wish from the next one.
+ */
+const child = record({
+  name,
+  kind: text(255),
+  args: bytes(),
+  restart: choice('permanent', 'transient', 'temporary'),
+  tags: list(text(255), 64),
+  metadata: bytes(),
+  nodes: list(label, 64),
+  status: choice('wanted', 'parked', 'removed'),
+  reason,
+  revision: uint(),
+  by: label,
+  born: text(160),
+  after: epoch,
+  shutdownMs: optional(uint()),
+})
+
+/** What became of a child: no code is success; `node` runs it, or has the name. */
+const childResult = record({ name, code: text(64), reason, node: text(64) })
 /** `dead`: your life is over for me. `size`, `lowest`: of my live members with me, how many, and the first by name. */
 const standing = record({ dead: flag, size: uint(), lowest: label })
 
@@ -115,6 +138,26 @@ export const MESSAGES = {
   MEMBERS: message({ members: list(member, 1_024) }),
   /** The sender is about to leave, and takes nothing in; or it stays after all */
   CORDON: message({ on: flag }),
+  /** Children that changed, or that the receiver may not know; `digest` of what it wants, and of tombstones */
+  CHILDREN: message({
+    children: list(child, 256),
+    digest: list(uint(0xffff_ffff), 128),
+    /** the digest of the receiver is wanted as well, behind what it has more; 0: it is not */
+    ask: uint(),
+    /** to a digest with that `ask`: all that the sender had more than it stands before this */
+    answer: uint(),
+    /** how the sender places and moves children: all members should agree */
+    settings: text(255),
+  }),
+  /** To the home of the names: want to note. By the home: start and check, to one node; gone, to all */
+  CHILD_START: message({
+    id: uint(),
+    what: choice('want', 'share', 'retry', 'stop', 'update', 'tag', 'note', 'start', 'check', 'gone'),
+    children: list(child, 256),
+  }),
+  CHILD_DONE: message({ id: uint(), results: list(childResult, 512) }),
+  /** How busy the sender is: `delayMs` is how late its timers are */
+  LOAD: message({ processes: uint(), mailbox: uint(), delayMs: uint(), heapBytes: uint() }),
   /** Sent at that time of the sender; `echo`: what the receiver sent then was heard. Who counts, as the sender knows */
   QUORUM: message({ sentAt: uint(), echo: optional(uint()), serial: uint(), names: list(label, 1_024), least: uint() }),
 
@@ -177,6 +220,8 @@ export type MessageOf<K extends MessageName> = Extract<Message, { readonly type:
 /** What a member knows of a name: one row of the table. */
 export type Entry = MessageOf<'REDIRECT'>['entry']
 export type Member = MessageOf<'MEMBERS'>['members'][number]
+export type Child = MessageOf<'CHILDREN'>['children'][number]
+export type ChildResult = MessageOf<'CHILD_DONE'>['results'][number]
 export type Delegation = MessageOf<'PREPARE'>['delegations'][number]
 export type Standing = NonNullable<MessageOf<'READY'>['standing']>
 export type KindOffer = MessageOf<'HELLO'>['kinds'][number]

@@ -1,0 +1,110 @@
+/**
+ * Children of a cluster at size: how long 10,000 of 100 bytes take to start through the hub, a fourth node takes to get
+ * its share, and a killed node's to be started elsewhere. Real programs, real TCP on one machine.
+ *
+ *   node dist/scripts/bench/hub.js [children]
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const PROGRAM = fileURLToPath(new URL('./hub-node.js', import.meta.url))
+
+// biome-ignore lint/suspicious/noExplicitAny: what a node says, whoever asked it knows
+type Said = any
+
+class Program {
+  readonly name: string
+  readonly #child: ChildProcess
+  readonly #answers = new Map<number, (result: Said) => void>()
+  readonly #events: Said[] = []
+  readonly #heard = new Set<() => void>()
+  address = ''
+  #lastId = 0
+
+  constructor(name: string, join: string) {
+    this.name = name
+    this.#child = fork(PROGRAM, join === '' ? [name] : [name, join])
+    this.#child.on('message', (said: Said) => {
+      if (said.ready !== undefined) this.address = said.ready
+      if (said.event !== undefined) this.#events.push({ ...said.event, at: performance.now() })
+      this.#answers.get(said.id)?.(said.result)
+      for (const look of [...this.#heard]) look()
+    })
+  }
+
+  ask(what: string, more: object = {}): Promise<Said> {
+    this.#lastId += 1
+    const id = this.#lastId
+    this.#child.send({ id, do: what, ...more })
+    return new Promise((resolve) => this.#answers.set(id, resolve))
+  }
+
+  /** Resolves when `found` finds something in what it said. */
+  until<T>(found: (events: readonly Said[]) => T | undefined): Promise<T> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const result = found(this.#events)
+        if (result === undefined) return
+        this.#heard.delete(look)
+        resolve(result)
+      }
+      this.#heard.add(look)
+      look()
+    })
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+}
+
+const begin = async (name: string, join = ''): Promise<Program> => {
+  const program = new Program(name, join)
+  await program.until(() => (program.address === '' ? undefined : true))
+  return program
+}
+
+const per = (count: number, ms: number): string => `${Math.round((count / ms) * 1_000).toLocaleString('en')} a second`
+
+const main = async (count: number): Promise<void> => {
+  const a = await begin('a')
+  const all = [a, await begin('b', a.address), await begin('c', a.address)]
+  await a.until((events) => (events.filter(({ type }) => type === 'nodeup').length === 2 ? true : undefined))
+  const started = await a.ask('start', { count })
+  const { ms: startMs, failed } = started
+  console.log(`start      ${count} on 3 nodes: ${startMs.toFixed(0)} ms, ${per(count, startMs)}, ${failed} failed`)
+
+  const joined = performance.now()
+  const d = await begin('d', a.address)
+  const shares = await Promise.all(
+    all.map((one) => one.until((events) => events.find(({ type, moved }) => type === 'redistributed' && moved > 0))),
+  )
+  const moved = shares.reduce((sum, one) => sum + one.moved, 0)
+  const longest = Math.max(...shares.map(({ ms }) => ms))
+  const wholeMs = performance.now() - joined
+  const { local } = await d.ask('count')
+  console.log(`join       ${moved} moved, ${local} on the newcomer: ${longest.toFixed(0)} ms, ${per(moved, longest)}`)
+  console.log(`           ${wholeMs.toFixed(0)} ms from the start of its program`)
+
+  const [, b] = all as [Program, Program]
+  const { local: lost } = await b.ask('count')
+  const killed = performance.now()
+  b.kill()
+  const down = await a.until((events) => events.find(({ type, node }) => type === 'nodedown' && node === 'b'))
+  for (;;) {
+    const { live } = await a.ask('count')
+    if (live === count) break
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  const now = performance.now()
+  console.log(`kill -9    ${lost} lost: all run elsewhere after ${(now - killed).toFixed(0)} ms, of which`)
+  const restartMs = now - down.at
+  const knownMs = (down.at - killed).toFixed(0)
+  console.log(
+    `           ${knownMs} ms until its death is known, ${restartMs.toFixed(0)} ms after that, ${per(lost, restartMs)}`,
+  )
+  for (const one of [a, all[2] as Program, d]) one.kill()
+}
+
+await main(Number(process.argv[2] ?? 10_000))
+process.exit(0)

@@ -1,0 +1,292 @@
+/**
+ * All that a node does for the children of its cluster, joined:
+ *
+ *   Hub --> orders.ts --want, share, update, stop--> the home: caretaker.ts --start, check--> a member: starter.ts
+ *                                                       |    '--stop, gone-- endings.ts
+ *                                                       '--> roster.ts --CHILDREN--> all members
+ *
+ * Order on each link: what was published, then what the roster has written, then the question or the answer. So who is
+ * answered knows the record, and who is asked to start something knows that it is wanted.
+ */
+import { fail, type MobilityError } from '../base/errors.js'
+import type { Events } from '../base/events.js'
+import type { Identity } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import type { Clock, Logger } from '../base/ports.js'
+import type { Peers } from '../link/peers.js'
+import type { Child, ChildResult, Entry, Message, MessageOf } from '../wire/messages.js'
+import type { Candidates } from './candidates.js'
+import { Caretaker, type Place } from './caretaker.js'
+import type { ChildDirectory } from './child-fate.js'
+import { Outbox, type What } from './child-outbox.js'
+import { Endings } from './endings.js'
+import type { CareRules } from './machine-child.js'
+import { Orders } from './orders.js'
+import { Roster } from './roster.js'
+import { type Asker, Starter } from './starter.js'
+
+interface ChildCareDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly events: Events
+  readonly limits: Limits
+  readonly self: () => Identity
+  readonly peers: Peers
+  readonly directory: ChildDirectory & { flush(): void }
+  readonly candidates: Candidates
+  readonly rules: CareRules
+  /** How this node places and moves children, in words. */
+  readonly settings: string
+  /** @param nodes  could take it; never empty */
+  readonly choose: (child: Child, nodes: readonly string[]) => Place
+  readonly runsHere: (name: string) => boolean
+  readonly refusal: (name: string) => MobilityError | undefined
+  /** @throws what `node.start` throws */
+  readonly start: (child: Child) => Promise<void>
+  readonly stop: (name: string) => Promise<void>
+}
+
+export class ChildCare {
+  readonly #deps: ChildCareDeps
+  readonly roster: Roster
+  readonly caretaker: Caretaker
+  readonly orders: Orders
+  readonly #starter: Starter
+  readonly #endings: Endings
+  readonly #outbox: Outbox
+  /** Came back from a former life of this node, where they had that epoch. */
+  readonly #returned = new Map<string, number>()
+  readonly #ables = new Map<string, readonly string[]>()
+  #lastId = 0
+
+  constructor(deps: ChildCareDeps) {
+    this.#deps = deps
+    const { clock, log, events, limits, peers, directory, rules, settings } = deps
+    const self = (): string => deps.self().node
+    const freshId = (): number => {
+      this.#lastId += 1
+      return this.#lastId
+    }
+    const answer = (to: Asker, result: ChildResult): void => this.#outbox.answer(to.node, to.id, result)
+    const ask = (node: string, id: number, what: What, child: Child): void => this.#outbox.ask(node, id, what, child)
+    const changed = (child: Child): void => this.#recordChanged(child)
+    const stepped = (): void => {
+      this.caretaker.viewed()
+      this.orders.viewed()
+    }
+    this.#outbox = new Outbox({ clock, chunkBytes: limits.chunkBytes, send: (to, message) => this.#send(to, message) })
+    this.roster = new Roster({ clock, log, events, limits, self: deps.self, peers, settings, changed, stepped })
+    const record = (name: string): Child | undefined => this.roster.get(name)
+    const { start, stop, runsHere, refusal } = deps
+    this.#starter = new Starter({ clock, self, directory, wanted: record, runsHere, refusal, start, stop, answer })
+    this.#endings = new Endings({
+      clock,
+      directory,
+      self,
+      freshId,
+      isMine: (name) => this.caretaker.isMine(name),
+      members: () => peers.live().map(({ node }) => node),
+      tombstone: (name) => (record(name)?.status === 'removed' ? record(name) : undefined),
+      stop,
+      ask: (node, id, child) => ask(node, id, 'gone', child),
+      over: (name, askers) => {
+        for (const asker of askers) answer(asker, { name, code: '', reason: '', node: '' })
+      },
+    })
+    this.caretaker = new Caretaker({
+      clock,
+      log,
+      events,
+      limits,
+      rules,
+      self,
+      isLive: (node) => node === self() || peers.live().some((member) => member.node === node),
+      directory,
+      roster: this.roster,
+      endings: this.#endings,
+      place: (child, avoid) => this.place(child, avoid),
+      ask,
+      answer,
+      freshId,
+    })
+    const home = (name: string): string | undefined => (directory.settled ? directory.homeOf(name) : undefined)
+    this.orders = new Orders({ clock, freshId, home, ask, isSeen: (child) => this.#isSeen(child) })
+  }
+
+  /** Where a child that is to start, or to move, should be. */
+  place(child: Child, avoid = ''): Place {
+    const { choose } = this.#deps
+    const able = this.#able(child.kind)
+    if (able.length === 0) return { why: `no member that stays has kind ${child.kind}` }
+    const pinned = child.nodes.length === 0 ? able : able.filter((node) => child.nodes.includes(node))
+    if (pinned.length === 0) return { why: `none of its nodes (${child.nodes.join(', ')}) can take it` }
+    const others = pinned.filter((node) => node !== avoid)
+    return choose(child, others.length === 0 ? pinned : others)
+  }
+
+  /** Thousands are placed in one turn, among the same few members. */
+  #able(kind: string): readonly string[] {
+    const { clock, candidates } = this.#deps
+    const known = this.#ables.get(kind)
+    if (known !== undefined) return known
+    if (this.#ables.size === 0) clock.soonest(() => this.#ables.clear())
+    const able = candidates.of(kind)
+    this.#ables.set(kind, able)
+    return able
+  }
+
+  // ---- what happens
+
+  /** @returns false for a message of another folder */
+  received(from: string, message: Message): boolean {
+    switch (message.type) {
+      case 'CHILDREN':
+        this.roster.received(from, message)
+        return true
+      case 'CHILD_START':
+        this.#asked(from, message)
+        return true
+      case 'CHILD_DONE':
+        this.#answered(from, message)
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** An entry of the registry is new. */
+  entryChanged(entry: Entry, before: Entry | undefined): void {
+    const { name } = entry
+    if (this.#isWokenLeftOver(entry, before)) this.#deps.stop(name).catch(() => {})
+    if (entry.status === 'ended') this.#returned.delete(name)
+    if (this.roster.get(name) !== undefined) this.caretaker.changed(name)
+    this.#starter.changed(name)
+    this.orders.changed(name)
+  }
+
+  /** A process of a former life of this node goes on. The others may have stopped it meanwhile. */
+  returned(name: string, formerEpoch: number): void {
+    this.#returned.set(name, formerEpoch)
+    this.#stopReturned(name)
+  }
+
+  #stopReturned(name: string): void {
+    const former = this.#returned.get(name)
+    const record = this.roster.get(name)
+    if (former === undefined || record?.status !== 'removed' || former > record.after) return
+    this.#returned.delete(name)
+    this.#deps.stop(name).catch(() => {})
+  }
+
+  /** It was to be stopped while its move was in doubt, and begins a new line here: its home may not know it again. */
+  #isWokenLeftOver(entry: Entry, before: Entry | undefined): boolean {
+    if (entry.status !== 'live' || before?.status !== 'live' || entry.line === before.line) return false
+    const record = this.roster.get(entry.name)
+    const isOwn = entry.node === this.#deps.self().node && before.node === entry.node
+    return isOwn && record?.status === 'removed' && before.line <= record.after
+  }
+
+  /** All members agree on who is one, or this node has other members. */
+  viewed(): void {
+    const { settled } = this.#deps.directory
+    this.roster.viewed(settled)
+    // Alone there is nobody to be in step with.
+    if (this.roster.inStep) this.caretaker.viewed()
+    this.orders.viewed()
+  }
+
+  memberUp(node: string): void {
+    this.roster.flush()
+    this.roster.linkUp(node)
+  }
+
+  memberDown(node: string): void {
+    this.roster.memberDown(node)
+    this.caretaker.memberDown(node)
+    this.#endings.memberDown(node)
+    this.#starter.memberDown(node)
+  }
+
+  size(): Readonly<Record<string, number>> {
+    return {
+      children: this.roster.size,
+      tombstones: this.roster.tombstones,
+      cares: this.caretaker.size,
+      orders: this.orders.size,
+      starting: this.#starter.size + this.#endings.size,
+    }
+  }
+
+  /** @param lost  why what was asked is lost, when it is not the node that stops */
+  close(lost?: string): void {
+    const { node } = this.#deps.self()
+    const stopped = fail('ERR_NODE_STOPPED', { node })
+    this.orders.close(lost === undefined ? stopped : fail('ERR_LOST', { what: 'a question to the hub', reason: lost }))
+    this.caretaker.close()
+    this.#endings.close()
+    this.roster.close()
+  }
+
+  // ---- inside
+
+  #recordChanged(child: Child): void {
+    this.caretaker.changed(child.name)
+    this.orders.changed(child.name)
+    if (child.status !== 'removed') return
+    this.#starter.removed(child)
+    this.#stopReturned(child.name)
+  }
+
+  /** It was started, or stands in the table as it was asked for. */
+  #isSeen({ name, born }: Child): boolean {
+    const record = this.roster.get(name)
+    if (record === undefined) return false
+    const entry = this.#deps.directory.lookup(name)
+    return record.born !== born || (entry !== undefined && entry.epoch > record.after)
+  }
+
+  #asked(from: string, { id, what, children }: MessageOf<'CHILD_START'>): void {
+    const { directory, events, self } = this.#deps
+    const asker: Asker = { node: from, id }
+    for (const child of children) {
+      const { name } = child
+      const wrong = this.roster.refusal(child)
+      if (wrong !== undefined) {
+        events.emit('violation', { peer: from, what: wrong, name })
+        continue
+      }
+      const byHome = what === 'start' || what === 'check' || what === 'gone'
+      if (!byHome) {
+        this.caretaker.request(asker, what, child)
+        continue
+      }
+      // Who is the home of a name in a view in which all agree is no matter of opinion.
+      if (from !== self().node && directory.settled && directory.homeOf(name) !== from) {
+        events.emit('violation', { peer: from, what: `told to ${what} a child whose home it is not`, name })
+        continue
+      }
+      // What the roster said of it may have been lost with a link.
+      if ((this.roster.get(name)?.revision ?? -1) < child.revision) this.roster.learn(child, from)
+      if (what === 'start') this.#starter.start(asker, child)
+      else if (what === 'check') this.#starter.check(asker, child)
+      else this.#starter.gone(asker, child)
+    }
+  }
+
+  #answered(from: string, { id, results }: MessageOf<'CHILD_DONE'>): void {
+    if (this.orders.answered(from, id, results)) return
+    for (const result of results) {
+      if (this.#endings.has(result.name)) this.#endings.gone(from, id, result.name)
+      else this.caretaker.done(from, id, result)
+    }
+  }
+
+  #send(to: string, message: Message): void {
+    const { self, directory, peers, clock } = this.#deps
+    // A home of one's own is asked the same way, without the network; in a turn of its own, as from there.
+    if (to === self().node) return clock.soonest(() => void this.received(to, message))
+    directory.flush()
+    this.roster.flush()
+    peers.send(to, message)
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * Children of the cluster, as the user sees them: processes that the members keep running together, each on one
+ * of them. `node.hub`. What it is made of: child-care.ts (start, stop, restart, takeover) and rebalancer.ts (who joins
+ * gets his share).
+ */
+import { fail, type MobilityError } from '../base/errors.js'
+import type { Events } from '../base/events.js'
+import type { Identity } from '../base/ids.js'
+import { checkName } from '../base/ids.js'
+import type { Limits } from '../base/limits.js'
+import { decodeValue, frameValueLimits } from '../wire/codec.js'
+import type { Child, ChildResult } from '../wire/messages.js'
+import type { ChildCare } from './child-care.js'
+import { type ChildDirectory, errorOf } from './child-fate.js'
+import { type ChildSpec, checkSize, checkTags, packed, type Restart, toChild } from './child-spec.js'
+import { checkGuide } from './guided.js'
+import type { PlannedMove } from './rebalance.js'
+import type { Rebalanced, Rebalancer } from './rebalancer.js'
+
+/** A child as this node knows it. */
+export interface ChildInfo {
+  readonly name: string
+  readonly kind: string
+  /** live: it runs on `node`. waiting: it does not, and will. parked: it failed too often; `retry` starts it again. */
+  readonly status: 'live' | 'waiting' | 'parked'
+  /** Where it runs; '' where it does not. */
+  readonly node: string
+  readonly restart: Restart
+  readonly tags: readonly string[]
+  readonly metadata: unknown
+  /** It may run on these only; none: on any. */
+  readonly nodes: readonly string[]
+  /** Why it is parked. */
+  readonly reason: string
+}
+
+export type ChildOutcome =
+  | { readonly name: string; readonly ok: true; readonly node: string }
+  | { readonly name: string; readonly ok: false; readonly error: MobilityError }
+
+export interface HubStartOptions {
+  /** When one of them does not start: the others stay, or all that this call started are stopped. Default 'continue' */
+  readonly onFailure?: 'continue' | 'rollback'
+  /** For all, in ms. One that takes longer is ERR_TIMEOUT, and may start later all the same. Default 10_000 */
+  readonly timeoutMs?: number
+  /** Where each of them runs: exactly these names. The same as `nodes` of each child. */
+  readonly guide?: Readonly<Record<string, string | readonly string[]>>
+}
+
+export interface ChildFilter {
+  readonly kind?: string
+  /** It has all of them. */
+  readonly tags?: readonly string[]
+  readonly node?: string
+  readonly status?: ChildInfo['status']
+  /** Its metadata has these properties with these values. */
+  readonly metadata?: Readonly<Record<string, unknown>>
+}
+
+export interface HubDeps {
+  readonly events: Events
+  readonly limits: Limits
+  readonly self: () => Identity
+  readonly directory: ChildDirectory
+  readonly care: ChildCare
+  readonly rebalancer: Rebalancer
+  readonly members: () => readonly string[]
+  readonly stopping: () => boolean
+  /** It sees enough members. */
+  readonly serves: () => boolean
+}
+
+const TIMEOUT_MS = 10_000
+
+export class Hub {
+  readonly #current: () => HubDeps
+  #wishes = 0
+
+  /** Made by the node. @param current  of the life that it has now */
+  constructor(current: () => HubDeps) {
+    this.#current = current
+  }
+
+  get #deps(): HubDeps {
+    return this.#current()
+  }
+
+  /**
+   * Starts children, each on the node that the placement chooses, and keeps them running.
+   *
+   * @returns for each, in order, where it lives or its error: ERR_ALREADY_STARTED (fields.node says where)
+   *   ERR_START_FAILED ERR_START_IGNORED ERR_NO_PLACE ERR_TIMEOUT ERR_OVERLOAD; ERR_UNDONE for what a rollback stopped
+   * @throws ERR_BAD_ARGUMENT ERR_NAME_INVALID ERR_NOT_PORTABLE ERR_PLACEMENT ERR_NO_QUORUM ERR_NODE_STOPPED: nothing
+   *   was started
+   */
+  async start(specs: ChildSpec | readonly ChildSpec[], options: HubStartOptions = {}): Promise<ChildOutcome[]> {
+    const { limits, self, members } = this.#deps
+    const { onFailure = 'continue', timeoutMs = TIMEOUT_MS, guide } = options
+    if (onFailure !== 'continue' && onFailure !== 'rollback')
+      throw fail('ERR_BAD_ARGUMENT', { what: 'onFailure of hub.start()', why: "it must be 'continue' or 'rollback'" })
+    const ms = this.#checkMs('hub.start()', timeoutMs)
+    const list = Array.isArray(specs) ? (specs as readonly ChildSpec[]) : [specs as ChildSpec]
+    const { node, incarnation } = self()
+    const children = list.map((spec) => {
+      this.#wishes += 1
+      return toChild(spec, `${node}/${incarnation}/${this.#wishes}`, limits)
+    })
+    const guided = guide === undefined ? children : checkGuide(guide, children, members())
+    const unique = new Map<string, Child>()
+    for (const child of guided) if (!unique.has(child.name)) unique.set(child.name, child)
+    const results = await this.#request('want', [...unique.values()], ms)
+    const outcomes = guided.map((child) => this.#outcome(child, unique.get(child.name) === child, results, ms))
+    if (onFailure === 'continue' || outcomes.every(({ ok }) => ok)) return outcomes
+    return this.#undo(outcomes, ms)
+  }
+
+  /** The second of one name in one batch hears of the first. */
+  #outcome(child: Child, isFirst: boolean, results: ReadonlyMap<string, ChildResult>, ms: number): ChildOutcome {
+    const { name, kind } = child
+    const result = results.get(name) ?? { name, code: 'ERR_TIMEOUT', reason: '', node: '' }
+    if (result.code !== '') return { name, ok: false, error: errorOf(result, kind, ms) }
+    if (isFirst) return { name, ok: true, node: result.node }
+    return { name, ok: false, error: fail('ERR_ALREADY_STARTED', { name, node: result.node }) }
+  }
+
+  /** Stops what this batch has started, and what may start later: its wish is taken back. */
+  async #undo(outcomes: readonly ChildOutcome[], ms: number): Promise<ChildOutcome[]> {
+    const ours = outcomes.filter((one) => one.ok || one.error.code === 'ERR_TIMEOUT').map(({ name }) => name)
+    if (ours.length > 0) await this.#stop(ours, Math.max(ms, TIMEOUT_MS))
+    return outcomes.map((one) =>
+      one.ok ? { name: one.name, ok: false, error: fail('ERR_UNDONE', { name: one.name }) } : one,
+    )
+  }
+
+  /**
+   * Takes children out of the hub and stops them. Resolves when no member finds them any more.
+   * @returns for each, in order; ERR_NO_PROCESS: the hub has no such child. ERR_TIMEOUT: it is not over yet
+   * @throws ERR_NAME_INVALID ERR_BAD_ARGUMENT ERR_NODE_STOPPED
+   */
+  async stop(
+    names: string | readonly string[],
+    options: { readonly timeoutMs?: number } = {},
+  ): Promise<ChildOutcome[]> {
+    const list = (typeof names === 'string' ? [names] : [...names]).map((name) => checkName(name))
+    return this.#stop(list, this.#checkMs('hub.stop()', options.timeoutMs ?? TIMEOUT_MS))
+  }
+
+  async #stop(names: readonly string[], ms: number): Promise<ChildOutcome[]> {
+    const children = [...new Set(names)].map((name) => bare(name))
+    const results = await this.#request('stop', children, ms)
+    return names.map((name) => this.#outcome(bare(name), true, results, ms))
+  }
+
+  /**
+   * Starts a parked child again, with the failures forgotten.
+   * @throws ERR_NO_PROCESS  the hub has no such child. And what its start throws
+   */
+  async retry(name: string, options: { readonly timeoutMs?: number } = {}): Promise<ChildInfo> {
+    const child = this.#record(checkName(name))
+    const ms = this.#checkMs('hub.retry()', options.timeoutMs ?? TIMEOUT_MS)
+    if (child.status === 'parked') {
+      const results = await this.#request('retry', [child], ms)
+      const result = results.get(name)
+      if (result !== undefined && result.code !== '') throw errorOf(result, child.kind, ms)
+    }
+    return this.#info(this.#record(name))
+  }
+
+  /**
+   * Changes tags or metadata of a child; what is not given stays.
+   * @throws ERR_NO_PROCESS ERR_BAD_ARGUMENT ERR_NOT_PORTABLE ERR_TIMEOUT
+   */
+  async update(
+    name: string,
+    change: { readonly tags?: readonly string[]; readonly metadata?: unknown },
+  ): Promise<ChildInfo> {
+    const { limits } = this.#deps
+    const known = this.#record(checkName(name))
+    const tags = change.tags === undefined ? known.tags : checkTags(name, change.tags)
+    const metadata = 'metadata' in change ? packed(change.metadata, 'metadata', limits) : known.metadata
+    const child: Child = { ...known, tags, metadata }
+    checkSize(child, limits)
+    const what = change.tags === undefined ? 'note' : 'metadata' in change ? 'update' : 'tag'
+    const result = (await this.#request(what, [child], TIMEOUT_MS)).get(name)
+    if (result !== undefined && result.code !== '') throw errorOf(result, child.kind, TIMEOUT_MS)
+    return this.#info(this.#record(name))
+  }
+
+  /** A child of the cluster; undefined when there is none of this name. */
+  lookup(name: string): ChildInfo | undefined {
+    const child = this.#deps.care.roster.get(name)
+    return child === undefined || child.status === 'removed' ? undefined : this.#info(child)
+  }
+
+  /** All children, or those that run here, by name. */
+  list(scope: 'local' | 'global' = 'global'): ChildInfo[] {
+    if (scope !== 'local' && scope !== 'global')
+      throw fail('ERR_BAD_ARGUMENT', { what: 'hub.list()', why: "it takes 'local' or 'global'" })
+    const me = this.#deps.self().node
+    return this.select(scope === 'local' ? { node: me } : {})
+  }
+
+  /** Those that have the tag. */
+  tagged(tag: string): ChildInfo[] {
+    return this.select({ tags: [tag] })
+  }
+
+  /** Those that fit, by name. */
+  select(filter: ChildFilter | ((child: ChildInfo) => boolean)): ChildInfo[] {
+    const fits = typeof filter === 'function' ? filter : fitter(filter)
+    return this.#all().filter((info) => fits(info))
+  }
+
+  /** How many children the cluster has. */
+  count(): number {
+    return this.#deps.care.roster.size
+  }
+
+  /** Those that failed too often and wait for `retry`. */
+  parked(): ChildInfo[] {
+    return this.select({ status: 'parked' })
+  }
+
+  /** What a rebalance would move where, in the whole cluster. It moves nothing. */
+  plan(): PlannedMove[] {
+    return this.#deps.rebalancer.plan()
+  }
+
+  /**
+   * Moves the children of this node that should be elsewhere. Does what a join does by itself, unless
+   * `hub.rebalance` is 'passive'; call it on each node.
+   */
+  rebalance(): Promise<Rebalanced> {
+    return this.#deps.rebalancer.run('operator', '')
+  }
+
+  #all(): ChildInfo[] {
+    const found: ChildInfo[] = []
+    for (const child of this.#deps.care.roster.all()) if (child.status !== 'removed') found.push(this.#info(child))
+    return found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  }
+
+  #record(name: string): Child {
+    const child = this.#deps.care.roster.get(name)
+    if (child === undefined || child.status === 'removed') throw fail('ERR_NO_PROCESS', { name })
+    return child
+  }
+
+  #info(child: Child): ChildInfo {
+    const { name, kind, restart, tags, nodes, reason } = child
+    const entry = this.#deps.directory.lookup(name)
+    const isLive = entry?.status === 'live' && !this.#deps.directory.isRecovering(name)
+    const status = child.status === 'parked' ? 'parked' : isLive ? 'live' : 'waiting'
+    const node = status === 'live' ? (entry?.node ?? '') : ''
+    const why = status === 'parked' ? reason : ''
+    return { name, kind, status, node, restart, tags, nodes, metadata: this.#metadata(child), reason: why }
+  }
+
+  /** What cannot be read was not written by `hub.start`. */
+  #metadata({ metadata }: Child): unknown {
+    try {
+      return decodeValue(metadata, frameValueLimits(this.#deps.limits))
+    } catch {
+      return null
+    }
+  }
+
+  #request(
+    what: 'want' | 'stop' | 'update' | 'tag' | 'note' | 'retry',
+    children: readonly Child[],
+    ms: number,
+  ): Promise<ReadonlyMap<string, ChildResult>> {
+    const { care, stopping, self, serves } = this.#deps
+    const { node } = self()
+    if (stopping()) throw fail('ERR_NODE_STOPPED', { node })
+    if (!serves()) throw fail('ERR_NO_QUORUM', { node, name: children[0]?.name ?? '' })
+    return care.orders.request(what, children, ms)
+  }
+
+  #checkMs(what: string, ms: unknown): number {
+    if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
+    throw fail('ERR_BAD_ARGUMENT', { what: `timeoutMs of ${what}`, why: 'it must be a number of ms above 0' })
+  }
+}
+
+/** A name alone, where nothing else is said. */
+const bare = (name: string): Child => ({
+  name,
+  kind: '',
+  args: Buffer.alloc(0),
+  restart: 'permanent',
+  tags: [],
+  metadata: Buffer.alloc(0),
+  nodes: [],
+  status: 'removed',
+  reason: '',
+  revision: 0,
+  by: '',
+  born: '',
+  after: 0,
+})
+
+const fitter =
+  ({ kind, tags = [], node, status, metadata = {} }: ChildFilter) =>
+  (info: ChildInfo): boolean => {
+    if (kind !== undefined && info.kind !== kind) return false
+    if (node !== undefined && info.node !== node) return false
+    if (status !== undefined && info.status !== status) return false
+    if (!tags.every((tag) => info.tags.includes(tag))) return false
+    const has = typeof info.metadata === 'object' && info.metadata !== null ? info.metadata : {}
+    return Object.entries(metadata).every(([key, value]) => (has as Record<string, unknown>)[key] === value)
+  }
