@@ -269,14 +269,14 @@ export class MobilityNode {
   }
 }
 
+const heapBytes = (): number => process.memoryUsage().heapUsed
+
 /**
  * Starts a node: listens, joins if it is told to, and keeps Node alive until `stop()`.
  *
  * @throws ERR_OPTION ERR_SECRET_WEAK ERR_INSECURE ERR_PORT_IN_USE ERR_LISTEN
  * @throws ERR_UNREACHABLE ERR_AUTH ERR_WRONG_CLUSTER  no seed let it in within 5 s
  */
-const heapBytes = (): number => process.memoryUsage().heapUsed
-
 export const createNode = (options: NodeOptions): Promise<MobilityNode> => {
   const clock = realClock()
   return startNode(options, {
