@@ -8,7 +8,7 @@ BASE ?=
 MINUTES ?= 1
 
 .PHONY: help install build demo test check lint format tidy docs bench bench-compare bench-curves bench-docs \
-  bench-peers model simulate splits chaos fuzz soak clean
+  bench-peers model simulate splits hub chaos fuzz soak clean
 
 help: ## this list
 	@grep -hE "^[a-z-]+:.*## " $(MAKEFILE_LIST) | sed -E "s/:[^#]*## /\t/" | expand -t 15
@@ -66,6 +66,9 @@ model: build ## every state that the shipped machines can come to, and broken va
 
 simulate: build ## SEEDS=1000 FROM=1 | SEED=123 | PLAN=file | MUTANT=name: random histories of simulated clusters
 	node dist/scripts/simulate.js
+
+hub: build ## 10,000 children on three programs; a fourth joins, one leaves by SIGTERM, one is killed
+	node dist/scripts/bench/hub.js $(ARGS)
 
 splits: build ## each partition policy through cuts that heal: who serves, what is found, merged, lost
 	node dist/scripts/splits.js

@@ -14,7 +14,14 @@ interface Order {
 
 const [name = 'a', join = ''] = process.argv.slice(2)
 const logger = { debug() {}, info() {}, warn() {}, error: (data: object, text: string) => console.error(text, data) }
-const node = await createNode({ name, port: 0, kinds: [small], logger, ...(join === '' ? {} : { join: [join] }) })
+const node = await createNode({
+  name,
+  handleSignals: true,
+  port: 0,
+  kinds: [small],
+  logger,
+  ...(join === '' ? {} : { join: [join] }),
+})
 const say = (message: object): void => void process.send?.(message)
 
 for (const type of ['nodeup', 'nodedown', 'redistributed'] as const) node.on(type, (event) => say({ event }))

@@ -1,10 +1,12 @@
 /**
  * Children of a cluster at size: how long 10,000 of 100 bytes take to start through the hub, a fourth node takes to get
- * its share, and a killed node's to be started elsewhere. Real programs, real TCP on one machine.
+ * its share, one that leaves by SIGTERM to hand over, and a killed node's to be started elsewhere. Real programs, real
+ * TCP on one machine.
  *
  *   node dist/scripts/bench/hub.js [children]
  */
 import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 const PROGRAM = fileURLToPath(new URL('./hub-node.js', import.meta.url))
@@ -56,6 +58,13 @@ class Program {
   kill(): void {
     this.#child.kill('SIGKILL')
   }
+
+  /** As a deploy does it. @returns its exit code */
+  async terminate(): Promise<number> {
+    const exited = once(this.#child, 'exit')
+    this.#child.kill('SIGTERM')
+    return (await exited)[0] as number
+  }
 }
 
 const begin = async (name: string, join = ''): Promise<Program> => {
@@ -86,7 +95,14 @@ const main = async (count: number): Promise<void> => {
   console.log(`join       ${moved} moved, ${local} on the newcomer: ${longest.toFixed(0)} ms, ${per(moved, longest)}`)
   console.log(`           ${wholeMs.toFixed(0)} ms from the start of its program`)
 
-  const [, b] = all as [Program, Program]
+  const [, b, c] = all as [Program, Program, Program]
+  const { local: leaving } = await c.ask('count')
+  const left = performance.now()
+  const code = await c.terminate()
+  const leftMs = performance.now() - left
+  console.log(
+    `SIGTERM    ${leaving} moved: ${leftMs.toFixed(0)} ms until its exit, ${per(leaving, leftMs)}, code ${code}`,
+  )
   const { local: lost } = await b.ask('count')
   const killed = performance.now()
   b.kill()
@@ -103,7 +119,7 @@ const main = async (count: number): Promise<void> => {
   console.log(
     `           ${knownMs} ms until its death is known, ${restartMs.toFixed(0)} ms after that, ${per(lost, restartMs)}`,
   )
-  for (const one of [a, all[2] as Program, d]) one.kill()
+  for (const one of [a, d]) one.kill()
 }
 
 await main(Number(process.argv[2] ?? 10_000))
