@@ -8,7 +8,7 @@ export type { DrainOptions, DrainResult } from './cluster/drain.js'
 export { type Guide, guided } from './cluster/guided.js'
 export type { ChildFilter, ChildInfo, ChildOutcome, Hub, HubStartOptions } from './cluster/hub.js'
 export type { HubOptions } from './cluster/hub-options.js'
-export { leastLoaded } from './cluster/least-loaded.js'
+export { type LeastLoadedOptions, leastLoaded } from './cluster/least-loaded.js'
 export type { Load } from './cluster/load.js'
 export {
   type ColdSwapOptions,

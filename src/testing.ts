@@ -242,3 +242,6 @@ export class SimulatedWorld {
 
 /** Makes a simulated world, without nodes at first. */
 export const simulate = (options: SimulateOptions): SimulatedWorld => new SimulatedWorld(options)
+
+export type { Address } from './base/ids.js'
+export type { MemoryResolver, Resolver } from './cluster/discovery.js'

@@ -4,7 +4,7 @@ import { homeOf, ringOf } from '../registry/rendezvous.js'
 import type { Load } from './load.js'
 import type { Placement } from './placement.js'
 
-interface LeastLoadedOptions {
+export interface LeastLoadedOptions {
   /**
    * How much a node has to do. Default: a process counts 1, ten waiting messages 1, each ms by which its timers are
    * late 10, and 16 MiB of heap 1.
