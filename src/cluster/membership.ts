@@ -230,10 +230,10 @@ export class Membership implements Peers {
     for (const { node } of this.#live) this.send(node, message)
   }
 
-  /** Where others may be, as an earlier life of this node knew them. Its members of then are taken when named. */
+  /** Where others may be, as an earlier life of this node knew them. Those lives are taken when named. */
   meet(members: readonly Acquaintance[], by: string): void {
     const me = this.#deps.self().node
-    this.#probation.hold(members.filter(({ live, node }) => live && node !== by))
+    this.#probation.hold(members.filter(({ node }) => node !== by))
     for (const { node, address } of members) if (node !== me && !this.#known.has(node)) this.#add(node, address, false)
     this.#arm()
   }
@@ -241,9 +241,7 @@ export class Membership implements Peers {
   /** All that have not left. */
   acquaintances(): Acquaintance[] {
     const all = [...this.#known.values()].filter(({ state }) => state.phase !== 'left')
-    return all.map(({ node, address, state }) => ({
-      ...{ node, address, incarnation: state.incarnation, live: isLiveState(state) },
-    }))
+    return all.map(({ node, address, state }) => ({ node, address, incarnation: state.incarnation }))
   }
 
   size(): { known: number; live: number; kept: number } {

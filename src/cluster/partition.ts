@@ -116,7 +116,7 @@ export class Partition {
 
   received(
     { node, incarnation }: { readonly node: string; readonly incarnation: number },
-    { sentAt, echo, serial, names, least }: MessageOf<'QUORUM'>,
+    { sentAt, echo, serial, nodes: names, least }: MessageOf<'QUORUM'>,
   ): void {
     const told = this.#told.get(node)
     if (told === undefined || told.incarnation !== incarnation) return
@@ -194,7 +194,8 @@ export class Partition {
     const grants = this.#agreed.has(node) && clock.now() - this.#bornAt >= this.#leaseMs && told.sentAt > 0
     const { now } = this.#state
     const known = told.electorate !== undefined && sameElectorate(told.electorate, now)
-    const electorate = known ? { ...now, names: [] } : now
+    const { serial, names, least } = now
+    const electorate = { serial, nodes: known ? [] : names, least }
     const sentAt = Math.floor(clock.now())
     peers.send(node, { type: 'QUORUM', sentAt, ...(grants ? { echo: told.sentAt } : {}), ...electorate })
   }

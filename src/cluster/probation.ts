@@ -1,7 +1,8 @@
 /**
- * Whom a new life of a node does not take yet: members of its former life, which was declared dead. Most of them are
- * about to begin a new life, too, and until then they tell what the side that gave way believes: ends of processes that
- * live, owners that nobody else has heard of. A node that had both as members would spread that.
+ * Whom a new life of a node does not take yet: nodes that its former life knew, which was declared dead. Most of them
+ * are about to begin a new life, too, and until then they tell what the side that gave way believes: ends of processes
+ * that live, owners that nobody else has heard of. A node that had both as members would spread that. Those that the
+ * former life held for dead among them: whoever stayed may hold them for dead as well.
  *
  *   member of the former life --a member of now names that very life (MEMBERS)--> taken
  *                              --it comes as a newer life--> taken
@@ -19,7 +20,6 @@ export interface Acquaintance {
   readonly node: string
   readonly incarnation: number
   readonly address: Address
-  readonly live: boolean
 }
 
 interface Life {

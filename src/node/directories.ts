@@ -10,7 +10,7 @@ import type { NodeDirectory } from '../registry/directory.js'
 import { EngineDirectory } from '../registry/engine-directory.js'
 import { clientOf, type EtcdDirectory } from '../registry/etcd.js'
 import { Registry } from '../registry/registry.js'
-import type { Entry } from '../wire/messages.js'
+import type { Entry, Member } from '../wire/messages.js'
 import type { HubParts } from './hub-parts.js'
 import type { Names } from './names.js'
 import type { Settings } from './options.js'
@@ -31,8 +31,12 @@ interface DirectoryParts {
   readonly router: Router
   readonly channels: Channels
   readonly expectingUntil: number
+  readonly expects: string
   readonly hub: HubParts | undefined
 }
+
+const hasMet = (members: readonly Member[], expected: string): boolean =>
+  expected === '' ? members.length > 0 : members.some(({ node }) => node === expected)
 
 export const makeDirectory = (parts: DirectoryParts, heritage: Heritage | undefined): NodeDirectory => {
   const { directory } = parts.settings
@@ -54,7 +58,7 @@ const makeRegistry = (parts: DirectoryParts, floor: number): NodeDirectory => {
     peers: membership,
     mayDecide: () => parts.partition.decides,
     viewed: (views) => parts.partition.viewed(views),
-    expecting: () => membership.live().length === 0 && clock.now() < parts.expectingUntil,
+    expecting: () => clock.now() < parts.expectingUntil && !hasMet(membership.live(), parts.expects),
     hooks: {
       holds: (...which) => parts.coordinator.holds(...which),
       adoptDelegation: (entry) => parts.coordinator.gateways.adopt(entry),

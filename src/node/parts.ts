@@ -74,6 +74,8 @@ export class Parts {
   bound: Address
   /** Until then claims wait: the seeds may know the name. */
   expectingUntil = 0
+  /** Until this member is met; '': any. */
+  expects = ''
   stopping = false
   /** Ends the listening to signals. */
   deaf: (() => void) | undefined

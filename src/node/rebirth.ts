@@ -114,6 +114,8 @@ export class Lives {
     parts.deaf = deaf
     parts.hub.inherit(former.hub)
     // As long as those of the former life are on probation.
+    // With others that gave way alone it would agree, and take names of those that stayed.
+    parts.expects = by.node
     parts.expectingUntil = world.clock.now() + PROBATION_DOWN_TIMES * settings.limits.downMs
     void parts.links.listen(bound)
     this.#close(former)

@@ -159,7 +159,7 @@ export const MESSAGES = {
   /** How busy the sender is: `delayMs` is how late its timers are */
   LOAD: message({ processes: uint(), mailbox: uint(), delayMs: uint(), heapBytes: uint() }),
   /** Sent at that time of the sender; `echo`: what the receiver sent then was heard. Who counts, as the sender knows */
-  QUORUM: message({ sentAt: uint(), echo: optional(uint()), serial: uint(), names: list(label, 1_024), least: uint() }),
+  QUORUM: message({ sentAt: uint(), echo: optional(uint()), serial: uint(), nodes: list(label, 1_024), least: uint() }),
 
   // moves
   /** S->D: what D must know before the bytes; the snapshot follows in CHUNKs of `transfer` */
