@@ -5,13 +5,8 @@
 import type { Events } from '../base/events.js'
 import type { Identity } from '../base/ids.js'
 import type { Peers } from '../link/peers.js'
+import type { Life } from '../registry/views.js'
 import type { MessageOf } from '../wire/messages.js'
-
-/** One life of a member. */
-interface Life {
-  readonly node: string
-  readonly incarnation: number
-}
 
 interface CordonsDeps {
   readonly events: Events

@@ -8,6 +8,7 @@
 import { fail, isMobilityError, reasonOf } from '../base/errors.js'
 import type { Events } from '../base/events.js'
 import type { Limits } from '../base/limits.js'
+import { checkMs } from '../base/millis.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { MoveOptions, MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
@@ -32,16 +33,11 @@ const DRAIN_MS = 25_000
 export const drainTimes = (options: DrainOptions, limits: Limits): DrainTimes => {
   if (typeof options !== 'object' || options === null)
     throw fail('ERR_BAD_ARGUMENT', { what: 'The options of a drain', why: 'they must be an object' })
+  const { perProcessMs = limits.moveTimeoutMs, totalMs = DRAIN_MS } = options
   return {
-    perProcessMs: checkMs('perProcessMs', options.perProcessMs, limits.moveTimeoutMs),
-    totalMs: checkMs('totalMs', options.totalMs, DRAIN_MS),
+    perProcessMs: checkMs('perProcessMs of a drain', perProcessMs),
+    totalMs: checkMs('totalMs of a drain', totalMs),
   }
-}
-
-const checkMs = (what: keyof DrainOptions, ms: unknown, usual: number): number => {
-  if (ms === undefined) return usual
-  if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
-  throw fail('ERR_BAD_ARGUMENT', { what: `${what} of a drain`, why: 'it must be a number of ms above 0' })
 }
 
 export interface DrainResult {

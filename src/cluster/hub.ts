@@ -8,6 +8,7 @@ import type { Events } from '../base/events.js'
 import type { Identity } from '../base/ids.js'
 import { checkName } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
+import { checkMs } from '../base/millis.js'
 import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Child, ChildResult } from '../wire/messages.js'
 import type { ChildCare } from './child-care.js'
@@ -98,7 +99,7 @@ export class Hub {
     const { onFailure = 'continue', timeoutMs = TIMEOUT_MS, guide } = options
     if (onFailure !== 'continue' && onFailure !== 'rollback')
       throw fail('ERR_BAD_ARGUMENT', { what: 'onFailure of hub.start()', why: "it must be 'continue' or 'rollback'" })
-    const ms = this.#checkMs('hub.start()', timeoutMs)
+    const ms = checkMs('timeoutMs of hub.start()', timeoutMs)
     const list = Array.isArray(specs) ? (specs as readonly ChildSpec[]) : [specs as ChildSpec]
     const { node, incarnation } = self()
     const children = list.map((spec) => {
@@ -142,7 +143,7 @@ export class Hub {
     options: { readonly timeoutMs?: number } = {},
   ): Promise<ChildOutcome[]> {
     const list = (typeof names === 'string' ? [names] : [...names]).map((name) => checkName(name))
-    return this.#stop(list, this.#checkMs('hub.stop()', options.timeoutMs ?? TIMEOUT_MS))
+    return this.#stop(list, checkMs('timeoutMs of hub.stop()', options.timeoutMs ?? TIMEOUT_MS))
   }
 
   async #stop(names: readonly string[], ms: number): Promise<ChildOutcome[]> {
@@ -157,7 +158,7 @@ export class Hub {
    */
   async retry(name: string, options: { readonly timeoutMs?: number } = {}): Promise<ChildInfo> {
     const child = this.#record(checkName(name))
-    const ms = this.#checkMs('hub.retry()', options.timeoutMs ?? TIMEOUT_MS)
+    const ms = checkMs('timeoutMs of hub.retry()', options.timeoutMs ?? TIMEOUT_MS)
     if (child.status === 'parked') {
       const results = await this.#request('retry', [child], ms)
       const result = results.get(name)
@@ -275,11 +276,6 @@ export class Hub {
     if (stopping()) throw fail('ERR_NODE_STOPPED', { node })
     if (!serves()) throw fail('ERR_NO_QUORUM', { node, name: children[0]?.name ?? '' })
     return care.orders.request(what, children, ms)
-  }
-
-  #checkMs(what: string, ms: unknown): number {
-    if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
-    throw fail('ERR_BAD_ARGUMENT', { what: `timeoutMs of ${what}`, why: 'it must be a number of ms above 0' })
   }
 }
 

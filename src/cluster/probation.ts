@@ -11,6 +11,7 @@
 import type { Address } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock } from '../base/ports.js'
+import type { Life } from '../registry/views.js'
 
 /** How long, in down times. */
 export const PROBATION_DOWN_TIMES = 2
@@ -20,11 +21,6 @@ export interface Acquaintance {
   readonly node: string
   readonly incarnation: number
   readonly address: Address
-}
-
-interface Life {
-  readonly node: string
-  readonly incarnation: number
 }
 
 export class Probation {

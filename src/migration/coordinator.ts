@@ -6,6 +6,7 @@
  */
 import { fail, type MobilityError } from '../base/errors.js'
 import { type Identity, sameAttempt, sameIdentity } from '../base/ids.js'
+import { checkMs } from '../base/millis.js'
 import type { Link } from '../link/link.js'
 import type { Destination } from '../process/destination.js'
 import type { MoveOptions, MoveResult } from '../process/directives.js'
@@ -23,7 +24,7 @@ import { Gateways } from './gateways.js'
 import { Holders } from './holders.js'
 import type { Death } from './machine-source.js'
 import { type Parked, parkedOf } from './parked.js'
-import { checkTimeout, type Plan } from './plan.js'
+import type { Plan } from './plan.js'
 import { Turns } from './turns.js'
 
 export class Coordinator {
@@ -86,7 +87,7 @@ export class Coordinator {
       say(asMobilityError(error, (e) => fail('ERR_BAD_ARGUMENT', { what: `The move of ${name}`, why: String(e) })))
     }
     const ready = async (): Promise<void> => {
-      const timeoutMs = checkTimeout(options.timeoutMs ?? this.#context.limits.moveTimeoutMs)
+      const timeoutMs = checkMs('timeoutMs of a move', options.timeoutMs ?? this.#context.limits.moveTimeoutMs)
       const plan = await this.#turns.plan(process, to)
       const stopped = this.#stopped()
       if (plan !== undefined) {

@@ -92,9 +92,3 @@ const chooseHolder = (context: MoveContext, name: string, destination: string | 
   const found = able.find(({ node }) => node === chosen)
   return found === undefined ? undefined : { cluster, node: found.node, incarnation: found.incarnation }
 }
-
-/** Of a move, as its asker wants it. @throws ERR_BAD_ARGUMENT */
-export const checkTimeout = (ms: unknown): number => {
-  if (typeof ms === 'number' && ms > 0 && ms <= 0x7fffffff) return ms
-  throw fail('ERR_BAD_ARGUMENT', { what: 'timeoutMs of a move', why: 'it must be a number of ms above 0' })
-}
