@@ -7,6 +7,8 @@ interface CandidatesDeps {
   readonly self: () => Identity
   readonly peers: Peers
   readonly isLeaving: (node: string) => boolean
+  /** Without a lease at the engine of the directory nothing starts there. */
+  readonly mayOwn: (node: string) => boolean
   /** What a node has, this one included; undefined while there is no link to it. */
   readonly offers: (node: string) => readonly KindOffer[] | undefined
 }
@@ -29,8 +31,8 @@ export class Candidates {
    * @returns names of nodes, this one among them if it could, in order
    */
   of(kind: string, version?: number): string[] {
-    const { self, peers, isLeaving, offers } = this.#deps
+    const { self, peers, isLeaving, mayOwn, offers } = this.#deps
     const nodes = [self().node, ...peers.live().map(({ node }) => node)]
-    return nodes.filter((node) => !isLeaving(node) && canTake(offers(node), kind, version)).sort()
+    return nodes.filter((node) => !isLeaving(node) && mayOwn(node) && canTake(offers(node), kind, version)).sort()
   }
 }

@@ -100,7 +100,8 @@ export class ChildCare {
       limits,
       rules,
       self,
-      isLive: (node) => node === self() || peers.live().some((member) => member.node === node),
+      isLive: (node) =>
+        node === self() || (directory.mayOwn(node) && peers.live().some((member) => member.node === node)),
       directory,
       roster: this.roster,
       endings: this.#endings,

@@ -9,6 +9,8 @@ export interface ChildDirectory {
   lookup(name: string): Entry | undefined
   isRecovering(name: string): boolean
   homeOf(name: string): string
+  /** Could a member have a name at all? */
+  mayOwn(node: string): boolean
   readonly settled: boolean
 }
 

@@ -112,7 +112,9 @@ const makeEngine = (
       opened: () => {
         for (const process of table.all()) process.wake()
         parts.channels.routesChanged()
+        parts.hub?.viewed()
       },
+      leased: () => parts.hub?.viewed(),
     },
   })
 }

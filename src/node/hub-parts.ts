@@ -145,12 +145,14 @@ export class HubParts {
   #directory(): ChildDirectory & { flush(): void } {
     const { registry, membership, identity } = this.#parts
     const members = (): string[] => [identity.node, ...membership.names()]
+    const mayOwn = (node: string): boolean => registry.mayOwn?.(node) ?? true
     const decides = (): boolean => registry.settled && this.#parts.partition.decides
     return {
       lookup: (name) => registry.lookup(name),
       isRecovering: (name) => registry.isRecovering(name),
       // With an engine no view is agreed on: two may look after one child for a moment, and its claim is one.
-      homeOf: (name) => registry.homeOf?.(name) ?? homeOf(name, ringOf(members())),
+      homeOf: (name) => registry.homeOf?.(name) ?? homeOf(name, ringOf(members().filter(mayOwn))),
+      mayOwn,
       get settled() {
         return decides()
       },

@@ -205,6 +205,7 @@ export class Parts {
       self: () => this.identity,
       peers: this.membership,
       isLeaving: (node) => this.cordons.isLeaving(node),
+      mayOwn: (node) => this.registry.mayOwn?.(node) ?? true,
       offers: (node) => (node === this.identity.node ? own : linked(node)),
     })
   }

@@ -96,6 +96,8 @@ export interface NodeDirectory extends Directory {
   readonly leases?: readonly string[]
   /** G1: may a callback start on this node now? Default: yes. */
   mayRun?(): boolean
+  /** At an engine: has that node a lease, as far as is known? Who has none owns nothing. Default: every member may. */
+  mayOwn?(node: string): boolean
   /** A link to a live member is up. The member is in `peers` already. */
   memberUp(member: Member): void
   /** Exactly this life is dead, or has left. `proved`: it has surely ended, it is not only silent. */

@@ -85,6 +85,7 @@ export class EngineDirectory implements NodeDirectory {
       endedMs: limits.endedMs,
       changed: (change) => this.#changed(change),
       failed: (reason) => this.#failed(reason),
+      leased: () => this.#deps.hooks.leased(),
     })
     table.watch((...news) => {
       for (const watcher of [...this.#watchers]) watcher(...news)
@@ -136,6 +137,10 @@ export class EngineDirectory implements NodeDirectory {
     const may = this.#work?.keeper.mayRun() ?? false
     this.#asked ||= !may
     return may
+  }
+
+  mayOwn(node: string): boolean {
+    return this.#work?.mirror.hasLease(node) ?? false
   }
 
   /** The table is read, and this node may claim. */

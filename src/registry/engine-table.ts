@@ -24,6 +24,8 @@ interface TableDeps {
   /** After the watchers. */
   readonly changed: (change: Change) => void
   readonly failed: (reason: string) => void
+  /** A node has got its lease, or lost it. */
+  readonly leased: () => void
 }
 
 /** A page: 500 records of at most 2 KiB. */
@@ -46,6 +48,7 @@ export class EngineTable {
   /** Which reading counts: an older one that is still under way does not. */
   #reading = 0
   #loaded: (() => void)[] = []
+  #leaseChanges = 0
   #closed = false
 
   constructor(deps: TableDeps) {
@@ -149,6 +152,10 @@ export class EngineTable {
       this.#deps.changed(change)
     }
     if (changes.length > 0) this.#arm()
+    const { leaseChanges } = this.mirror
+    if (leaseChanges === this.#leaseChanges) return
+    this.#leaseChanges = leaseChanges
+    this.#deps.leased()
   }
 
   hint(entry: Entry): void {

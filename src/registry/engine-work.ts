@@ -28,6 +28,8 @@ export interface EngineHooks {
   regained(entry: Entry): void
   /** Callbacks may start. */
   opened(): void
+  /** A member has got its lease, or lost it. */
+  leased(): void
 }
 
 interface WorkDeps {

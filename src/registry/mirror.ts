@@ -87,6 +87,8 @@ export class Mirror {
   readonly #proved = new Set<string>()
   readonly markers = new Map<string, Marker>()
   readonly lives = new Map<string, LifeRow>()
+  /** Grows when a node has got its lease, or lost it. */
+  leaseChanges = 0
   /** All up to it is known. */
   revision = 0
 
@@ -111,6 +113,11 @@ export class Mirror {
 
   isVanished(name: string): boolean {
     return this.#vanished.has(name) && !this.#hints.has(name)
+  }
+
+  hasLease(node: string): boolean {
+    const life = this.lives.get(node)
+    return life !== undefined && life.gone === undefined
   }
 
   highestEpoch(name: string): number {
@@ -142,7 +149,7 @@ export class Mirror {
     }
     for (const [node, life] of this.lives)
       if (life.gone === undefined && !seen.has(`${this.#root}l/${node}`))
-        this.lives.set(node, { ...life, gone: revision })
+        this.#setLife(node, { ...life, gone: revision })
     for (const name of [...this.markers.keys()]) if (!seen.has(`${this.#root}m/${name}`)) this.markers.delete(name)
     for (const key of keys) changes.push(...this.#put(key, now))
     this.revision = Math.max(this.revision, revision)
@@ -154,6 +161,7 @@ export class Mirror {
     for (const [name, row] of this.#rows) this.#rows.set(name, { ...row, revision: 0 })
     this.markers.clear()
     this.lives.clear()
+    this.leaseChanges += 1
     this.revision = 0
   }
 
@@ -188,10 +196,16 @@ export class Mirror {
       if (record !== undefined && revision > known) this.markers.set(name, { record, revision })
     } else if (kind === 'l') {
       const record = readLife(key.value)
-      if (record !== undefined) this.lives.set(name, { ...record, lease, gone: undefined })
+      if (record !== undefined) this.#setLife(name, { ...record, lease, gone: undefined })
       if (this.lives.size > LIVES_MAX) this.#dropLives()
     }
     return []
+  }
+
+  #setLife(node: string, life: LifeRow): void {
+    const had = this.hasLease(node)
+    this.lives.set(node, life)
+    if (had !== this.hasLease(node)) this.leaseChanges += 1
   }
 
   #dropLives(): void {
@@ -203,7 +217,7 @@ export class Mirror {
     if (kind === 'm' && (this.markers.get(name)?.revision ?? 0) < revision) this.markers.delete(name)
     if (kind === 'l') {
       const life = this.lives.get(name)
-      if (life !== undefined) this.lives.set(name, { ...life, gone: revision })
+      if (life !== undefined) this.#setLife(name, { ...life, gone: revision })
     }
     if (kind !== 'n') return []
     const row = this.#rows.get(name)

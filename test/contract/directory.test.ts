@@ -62,6 +62,7 @@ const engine = async (client: EngineClient, clock: Clock, also: () => Promise<vo
       moved() {},
       regained() {},
       opened() {},
+      leased() {},
     },
   })
   await directory.start()

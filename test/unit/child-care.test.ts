@@ -69,6 +69,7 @@ class Lab {
         lookup: (name) => this.entries.get(name),
         isRecovering: () => false,
         homeOf: () => this.home,
+        mayOwn: () => true,
         get settled() {
           return lab.settled
         },
@@ -78,6 +79,7 @@ class Lab {
         self,
         peers,
         isLeaving: () => false,
+        mayOwn: () => true,
         offers: () => [{ kind: 'k', version: 1, oldest: 1 }],
       }),
       rules: { restartsMax: 5, periodMs: 60_000, backoffMs: 200, backoffMsMax: 5_000, againMs: 5_000 },
