@@ -17,7 +17,7 @@ import type { Peers } from '../link/peers.js'
 import type { Child, ChildResult, Entry, Message, MessageOf } from '../wire/messages.js'
 import type { Candidates } from './candidates.js'
 import { Caretaker, type Place } from './caretaker.js'
-import type { ChildDirectory } from './child-fate.js'
+import { type ChildDirectory, isLeftOver } from './child-fate.js'
 import { Outbox, type What } from './child-outbox.js'
 import { Endings } from './endings.js'
 import type { CareRules } from './machine-child.js'
@@ -44,6 +44,8 @@ interface ChildCareDeps {
   /** @throws what `node.start` throws */
   readonly start: (child: Child) => Promise<void>
   readonly stop: (name: string) => Promise<void>
+  /** It is not wanted any more, and this life of it runs here. */
+  readonly stopsHere: (name: string) => void
 }
 
 export class ChildCare {
@@ -235,6 +237,7 @@ export class ChildCare {
     this.orders.changed(child.name)
     if (child.status !== 'removed') return
     this.#starter.removed(child)
+    if (isLeftOver(this.#deps.directory, child)) this.#deps.stopsHere(child.name)
     this.#stopReturned(child.name)
   }
 

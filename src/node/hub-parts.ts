@@ -26,6 +26,7 @@ import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Child, Message } from '../wire/messages.js'
 import type { Settings } from './options.js'
 import { type Monitors, Outlet } from './outlet.js'
+import { endInTime } from './overdue.js'
 import { beginLife, startRefusal } from './starting.js'
 
 /** An answer that is lost is asked for again. Longer than thousands of starts take. */
@@ -138,7 +139,15 @@ export class HubParts {
       refusal: (name) => startRefusal(this.#parts, name),
       start: (child) => this.#start(child),
       stop: (name) => this.#outlet.stop(name, 'shutdown'),
+      stopsHere: (name) => this.#stopsHere(name),
     })
+  }
+
+  /** Its home has told it to stop. */
+  #stopsHere(name: string): void {
+    const process = this.#parts.table.get(name)
+    if (process?.phase !== 'running') return
+    void endInTime(this.#parts.world.clock, process, this.shutdownMs(name, process.kind))
   }
 
   /** A home decides nothing in a view of too few members. */

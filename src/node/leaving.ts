@@ -6,8 +6,9 @@
  */
 import { fail } from '../base/errors.js'
 import { Drain, type DrainOptions, type DrainResult, type DrainTimes, drainTimes } from '../cluster/drain.js'
-import type { ServerProcess } from '../process/server.js'
+import type { Process } from '../process/host.js'
 import type { Outlet } from './outlet.js'
+import { endInTime } from './overdue.js'
 import type { Parts } from './parts.js'
 import type { Lives } from './rebirth.js'
 
@@ -92,7 +93,7 @@ export class Leaving {
         if (process.phase === 'inert' || process.phase === 'frozen') process.depart('the node stopped')
         // G1: a node that may run nothing runs no terminate() either. Another copy may run by now.
         else if (!host.mayRun()) process.kill()
-        else if (process.phase !== 'moved' && process.phase !== 'ended') await this.#end(process as ServerProcess)
+        else if (process.phase !== 'moved' && process.phase !== 'ended') await this.#end(process)
         table.delete(process)
       }
     }
@@ -104,14 +105,9 @@ export class Leaving {
     await this.#lives.whenClosed()
   }
 
-  /** A handler that does not end within its time is left behind. */
-  async #end(process: ServerProcess): Promise<void> {
-    const ms = this.#parts.hub.shutdownMs(process.name, process.kind)
+  #end(process: Process): Promise<void> {
     process.system({ what: 'stop', from: undefined, reason: 'shutdown' })
-    // terminate and detach have as much each.
-    const timer = this.#parts.world.clock.after(3 * ms + 10, () => process.kill())
-    await process.whenEnded
-    timer.cancel()
+    return endInTime(this.#parts.world.clock, process, this.#parts.hub.shutdownMs(process.name, process.kind))
   }
 
   #wait(ms: number): Promise<void> {

@@ -71,6 +71,26 @@ t.test(
   },
 )
 
+t.test('a handler that never ends is left behind: its child is killed when its shutdown time is over', async (t) => {
+  const stage = await Children.open(3)
+  const names = stage.names(6)
+  await stage.start('a', names, {}, { shutdownMs: 300 })
+  const hung = names.map((name) => stage.world.at('b').ref(stage.worker, name).call.hang())
+  const said = Promise.all(hung.map((call) => call.then(String, ({ code }: { code: string }) => code)))
+  await stage.world.advance(10)
+  const begun = stage.world.clock.now()
+  const outcomes = await stage.run(stage.world.at('c').hub.stop(names))
+  t.ok(outcomes.every(({ ok }) => ok))
+  const ms = stage.world.clock.now() - begun
+  t.ok(ms > 900 && ms < 2_500, `${ms} ms: as long for the handler as for terminate and detach`)
+  t.same(await stage.run(said), Array(6).fill('ERR_STOPPED'))
+  t.same(stage.faults([]), [])
+  const again = await stage.start('a', names)
+  t.ok(again.every(({ ok }) => ok))
+  t.same(stage.faults(names), [], 'the names are free')
+  await stage.close(t)
+})
+
 t.test('4: one of a batch does not start: the others stay, or all are stopped; each error is named', async (t) => {
   const stage = await Children.open(3)
   const moods = ['', 'throw', '', 'ignore', 'stop', '']

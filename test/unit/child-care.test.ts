@@ -91,6 +91,7 @@ class Lab {
         this.started.push(name)
         this.runs.add(name)
       },
+      stopsHere: () => {},
       stop: async (name) => {
         this.stopped.push(name)
         this.runs.delete(name)
