@@ -1,7 +1,7 @@
 /**
  * Children of a cluster at size: how long 10,000 of 100 bytes take to start through the hub, a fourth node takes to get
- * its share, one that leaves by SIGTERM to hand over, and a killed node's to be started elsewhere. Real programs, real
- * TCP on one machine.
+ * its share (100 of the children take half a second each to move, and lookups go on), one that leaves by SIGTERM to
+ * hand over, and a killed node's to be started elsewhere. Real programs, real TCP on one machine.
  *
  *   node dist/scripts/bench/hub.js [children]
  */
@@ -83,6 +83,7 @@ const main = async (count: number): Promise<void> => {
   const { ms: startMs, failed } = started
   console.log(`start      ${count} on 3 nodes: ${startMs.toFixed(0)} ms, ${per(count, startMs)}, ${failed} failed`)
 
+  await a.ask('look')
   const joined = performance.now()
   const d = await begin('d', a.address)
   const shares = await Promise.all(
@@ -94,6 +95,10 @@ const main = async (count: number): Promise<void> => {
   const { local } = await d.ask('count')
   console.log(`join       ${moved} moved, ${local} on the newcomer: ${longest.toFixed(0)} ms, ${per(moved, longest)}`)
   console.log(`           ${wholeMs.toFixed(0)} ms from the start of its program`)
+  const { count: looks, lookup, late } = await a.ask('looked')
+  console.log(
+    `           ${looks} lookups on a meanwhile: p99 ${lookup.toFixed(3)} ms, and ${late.toFixed(1)} ms until its turn`,
+  )
 
   const [, b, c] = all as [Program, Program, Program]
   const { local: leaving } = await c.ask('count')
