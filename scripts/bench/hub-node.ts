@@ -36,7 +36,7 @@ const say = (message: object): void => void process.send?.(message)
 
 for (const type of ['nodeup', 'nodedown', 'redistributed'] as const) node.on(type, (event) => say({ event }))
 
-/** How long lookups take, in ms, once every 2 ms; the lateness of the timer with it, for who is called waits for that. */
+/** How long lookups take, in ms, once every 2 ms; and how late the timer is: who is called waits for that, too. */
 const looks: { readonly lookup: number; readonly late: number }[] = []
 let looking: NodeJS.Timeout | undefined
 const look = (): void => {
