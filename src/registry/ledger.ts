@@ -188,7 +188,7 @@ export class Ledger {
     if (sameOwner(given, from)) {
       if (!this.#guard(given, from.node)) return undefined
       const merged = this.#put(this.#revived(given), from.node)
-      if (merged.outcome === 'same') this.#cleared(merged.kept)
+      if (merged.outcome === 'same') this.cleared(merged.kept)
       return merged
     }
     if (given.reason === MOVED) {
@@ -256,7 +256,7 @@ export class Ledger {
   }
 
   /** Who told of it as recovering holds a life for dead that is a member here, and has just said what it runs. */
-  #cleared(entry: Entry): void {
+  cleared(entry: Entry): void {
     if (!this.#recovering.delete(entry.name)) return
     for (const watcher of [...this.#watchers]) watcher(entry, entry, 'changed')
   }

@@ -345,7 +345,8 @@ export class Registry implements Directory {
     const byHome = new Map<string, Entry[]>()
     for (const name of names) {
       const entry = this.#ledger.get(name)
-      if (entry === undefined || !this.#ledger.isRecovering(name)) continue
+      // A member speaks for itself.
+      if (entry === undefined || this.#isLive(entry) || !this.#ledger.isRecovering(name)) continue
       const home = this.homeOf(name)
       const batch = byHome.get(home) ?? []
       batch.push(relayed(entry))

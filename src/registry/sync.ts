@@ -36,8 +36,10 @@ export const syncParts = (ledger: Ledger, isLive: (life: Life) => boolean): Mess
   }
   for (const entry of ledger.entries()) {
     if (ledger.isOwn(entry)) entries.push(entry)
-    else if (ledger.isRecovering(entry.name)) entries.push(relayed(entry))
-    else if (entry.status === 'ended' && entry.reason !== LOST && !isLive(entry)) entries.push(entry)
+    else if (ledger.isRecovering(entry.name)) {
+      // A member speaks for itself.
+      if (!isLive(entry)) entries.push(relayed(entry))
+    } else if (entry.status === 'ended' && entry.reason !== LOST && !isLive(entry)) entries.push(entry)
   }
   const parts: MessageOf<'SYNC'>[] = []
   for (let i = 0; i < Math.max(1, entries.length); i += PART) {
@@ -108,8 +110,13 @@ export class Listings {
     this.#listed.set(from.node, listed)
     if (!last) return
     this.#listed.delete(from.node)
-    for (const { name, node, incarnation, epoch } of this.#deps.ledger.liveOn(from)) {
-      if (!listed.has(name)) this.#doubts.set(name, { node, incarnation, epoch })
+    const { ledger } = this.#deps
+    for (const entry of ledger.liveOn(from)) {
+      const { name, node, incarnation, epoch } = entry
+      if (listed.has(name)) continue
+      this.#doubts.set(name, { node, incarnation, epoch })
+      // Its life is not over, whoever told so: nobody would judge it.
+      ledger.cleared(entry)
     }
   }
 

@@ -6,6 +6,7 @@ import { test } from 'tap'
 import { tcp } from '../../src/process/destination.js'
 import { genServer } from '../../src/process/gen-server.js'
 import { SIMULATED_PORT, simulate } from '../../src/testing.js'
+import { QUICK, SplitStage } from '../fixtures/split-stage.js'
 
 const log = genServer('log', {
   init: () => ({ taken: [] as string[] }),
@@ -302,4 +303,40 @@ test('G10: the holder lets go of a move whose destination in another cluster beg
   t.equal(holder.whereis('l'), undefined, 'its name is free')
   t.match(await world.run(holder.start(log, { name: 'l' })), { name: 'l' })
   await world.close()
+})
+
+test('G11: what a member held for dead, and has ended long ago, is not listed for ever (seed 1343)', async (t) => {
+  const partition = { quorum: 'static', size: 2 } as const
+  const stage = await SplitStage.open(['a', 'b', 'c'], {
+    node: { partition, limits: { ...QUICK, handshakeMs: 1_500, endedMs: 6_000 } },
+  })
+  const { world } = stage
+  await world.advance(2_000)
+  const ref = await stage.start('a', 'x')
+  // b hears nobody; c hears b.
+  world.partition(['b'], ['a'])
+  world.network.block('c', 'b')
+  await world.run(ref.stop())
+  const judged = world.at('b').once('nodedown', ({ node }) => node === 'a')
+  await world.run(judged)
+  // c sees nobody, and gives way to b: its new life hears from b alone what there was.
+  world.pause('a')
+  await world.run(world.at('c').once('quorum'))
+  world.heal()
+  await world.run(world.at('c').once('registered', ({ name, status }) => name === 'x' && status === 'live'))
+  await world.run(world.at('b').stop())
+  world.crash('b')
+  await world.advance(200)
+  world.resume('a')
+  await world.advance(1_000)
+  await stage.boot('b', { partition, limits: { ...QUICK, handshakeMs: 1_500, endedMs: 6_000 } })
+  await world.advance(15_000)
+  t.match(world.at('c').nodes(), ['a', 'b'])
+  t.same(
+    ['a', 'b', 'c'].map((node) => world.at(node).whereis('x')),
+    [undefined, undefined, undefined],
+  )
+  t.equal(world.at('c').stats().recovering, 0)
+  t.match(await stage.start('c', 'x'), { name: 'x' })
+  await stage.close(t)
 })
