@@ -111,8 +111,11 @@ moves       ${moves}
 new lives   ${n('event reborn')}; processes that came back ${n('event returned')}, conflicts ${n('event conflict')}
 drains      whole ${n('drains whole')}, in part ${n('drains in part')}; processes moved by them ${n('drained')}
 starts      ${withPrefix(tally, 'start ')}
+quorums     ${withPrefix(tally, 'policy ')}; nodes frozen ${n('quorum frozen')}
+refused     ${n('starts of the frozen')} starts where there was no quorum
 monitors    ${withPrefix(tally, 'monitors ')}; timers rung ${n('runs ring')}
 faults      ${withPrefix(tally, 'fault ')}
+splits      longer than the down time: ${withPrefix(tally, 'long ')}; of dozens of names ${n('splits of dozens')}
 strict      ${share} % of ${n('names')} names held to every promise; false verdicts ${n('verdicts false')}
 time        ${(virtualMs / 3_600_000).toFixed(1)} hours virtual in ${seconds.toFixed(0)} s
 violations  ${failures.length} histories with violations`)
