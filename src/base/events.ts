@@ -49,6 +49,11 @@ export interface EventMap {
   /** A process of the former life of its node has its name again, and runs: on a new line, with its state. */
   returned: { name: string; epoch: number; line: number; formerEpoch: number }
   delegated: { name: string; epoch: number; address: string }
+  /**
+   * A member did not know what another one runs, and has asked: of the names of `peer` it knew so many, `peer` has
+   * `told` so many. `doubted`: not named by it, they end when no other member knows better.
+   */
+  repaired: { peer: string; known: number; told: number; doubted: number }
   /** A peer claimed what it may not: a name, an epoch, an attempt that is not its own. */
   violation: { peer: string; what: string; name: string }
   limit: { limit: string; name: string; value: number }

@@ -22,6 +22,8 @@ import { LOST, MOVED, NODE_DOWN, RECOVERING, RELEASED } from './reasons.js'
 import {
   compareEntries,
   createTable,
+  type Digest,
+  digestOn,
   dropEnded,
   highestEpoch,
   highestOn,
@@ -82,6 +84,11 @@ export class Ledger {
 
   liveOn(owner: Life): Entry[] {
     return liveOn(this.#table, owner)
+  }
+
+  /** Of what is live on it. */
+  digestOn(owner: Life): Digest {
+    return digestOn(this.#table, owner)
   }
 
   isRecovering(name: string): boolean {
@@ -277,13 +284,8 @@ export class Ledger {
   }
 
   size(): { entries: number; ended: number; recovering: number; watchers: number } {
-    const { rows, ended } = this.#table
-    return {
-      entries: rows.size,
-      ended: ended.size,
-      recovering: this.#recovering.size,
-      watchers: this.#watchers.size,
-    }
+    const [entries, ended] = [this.#table.rows.size, this.#table.ended.size]
+    return { entries, ended, recovering: this.#recovering.size, watchers: this.#watchers.size }
   }
 
   close(): void {

@@ -5,7 +5,7 @@
  *   claim ----> claiming.ts (claims.ts, grants.ts)  \
  *   publish, learn, REGISTERED ----> ledger.ts (table.ts)  -->  watchers
  *   a member up or down, VIEW ----> views.ts        /   \--> verdicts.ts (recovery.ts)
- *   a link up ----> sync.ts
+ *   a link up ----> sync.ts      every few seconds ----> digests.ts
  *
  * Order, on each link: what was published comes before everything that was sent later (`#send` flushes first), SYNC
  * before VIEW on a new link, the lives of the dead before the VIEW without them.
@@ -19,13 +19,14 @@ import type { Clock, Logger, Timer } from '../base/ports.js'
 import type { Peers } from '../link/peers.js'
 import type { Entry, Member, Message, MessageOf } from '../wire/messages.js'
 import { Claiming } from './claiming.js'
+import { Digests } from './digests.js'
 import { type Directory, type EntryFilter, matches } from './directory.js'
 import type { RegistryHooks } from './hooks.js'
 import { Ledger, type Watcher } from './ledger.js'
 import { LOST, RELEASED } from './reasons.js'
 import { homeOf, type Ring, ringOf } from './rendezvous.js'
 import { Strangers } from './strangers.js'
-import { Listings, PART, relayed, syncParts } from './sync.js'
+import { Listings, PART, relayed } from './sync.js'
 import { Verdicts } from './verdicts.js'
 import { createViews, type Life, parseSaid, saidText, stepViews, type ViewEvent, type Views } from './views.js'
 
@@ -54,6 +55,7 @@ export class Registry implements Directory {
   readonly #claiming: Claiming
   readonly #verdicts: Verdicts
   readonly #listings: Listings
+  readonly #digests: Digests
   readonly #strangers: Strangers
   readonly #pending = new Map<string, Entry>()
   /** Recovering, and not told to their homes yet. */
@@ -87,6 +89,7 @@ export class Registry implements Directory {
       wake: () => this.#wake(),
     }
     this.#listings = new Listings({ ...shared, peers, limits })
+    this.#digests = new Digests({ ...shared, peers, clock, events, listings: this.#listings })
     this.#claiming = new Claiming({ ...shared, clock, limits, publish: (entry) => this.publish(entry) })
     this.#verdicts = new Verdicts({
       ...shared,
@@ -166,9 +169,9 @@ export class Registry implements Directory {
   memberUp({ node }: Member): void {
     if (this.#closed) return
     this.#listings.restart(node)
+    this.#digests.restart(node)
     const tell = this.#update({ type: 'members', members: this.#lives() })
-    this.flush()
-    for (const part of syncParts(this.#ledger, (life) => this.#isLive(life))) this.#deps.peers.send(node, part)
+    this.#listings.tell(node)
     if (tell) this.#viewChanged()
     else this.#sendView(node, true)
     this.#claiming.linked(node)
@@ -179,6 +182,7 @@ export class Registry implements Directory {
   memberDown(node: string, incarnation: number): void {
     if (this.#closed) return
     this.#listings.restart(node)
+    this.#digests.restart(node)
     for (const entry of this.#ledger.bury({ node, incarnation })) this.#tell(entry)
     for (const entry of this.#ledger.movedAway()) if (entry.node === node) this.#bereave(entry)
     const hint = this.#ledger.hint({ node, incarnation })
@@ -214,15 +218,15 @@ export class Registry implements Directory {
         this.#verdicts.said(from, message)
         return true
       default:
-        return false
+        return this.#digests.received(from, message)
     }
   }
 
   /** For tests that look for leaks: all but `entries` and `watchers` (one is the registry's own) come back to 0. */
   size(): Readonly<Record<string, number>> {
     const { doubts } = this.#listings
-    const pending = this.#pending.size
-    return { ...this.#ledger.size(), ...this.#claiming.size(), ...this.#verdicts.size(), doubts, pending }
+    const [pending, differing] = [this.#pending.size, this.#digests.size]
+    return { ...this.#ledger.size(), ...this.#claiming.size(), ...this.#verdicts.size(), doubts, pending, differing }
   }
 
   /** Claims in the making fail with ERR_NODE_STOPPED. What was published is still told. */
@@ -231,6 +235,7 @@ export class Registry implements Directory {
     this.flush()
     this.#closed = true
     this.#beat?.cancel()
+    this.#digests.close()
     this.#claiming.close()
     this.#verdicts.viewChanged()
     this.#ledger.close()
@@ -272,6 +277,7 @@ export class Registry implements Directory {
     if (!last) return
     if (this.#listings.doubts > 0) this.#wake()
     this.#claiming.synced(from.node)
+    this.#digests.listed(from)
   }
 
   #viewed(from: Life, { view, members }: MessageOf<'VIEW'>): void {
@@ -369,9 +375,9 @@ export class Registry implements Directory {
     this.#send(node, { type: 'VIEW', view: saidText(this.#views), members })
   }
 
-  #send(node: string, message: Message): void {
+  #send(node: string, message: Message): boolean {
     this.flush()
-    if (!this.#closed) this.#deps.peers.send(node, message)
+    return !this.#closed && this.#deps.peers.send(node, message)
   }
 
   #tell(entry: Entry): void {

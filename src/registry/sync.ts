@@ -1,5 +1,6 @@
 /**
- * What two members tell each other when a link between them comes up, and what follows from what they do not tell.
+ * What two members tell each other when a link between them comes up, or when one has missed something (digests.ts),
+ * and what follows from what they do not tell.
  *
  *   link up --> SYNC parts: what this node runs, what ran here and lives elsewhere now, and what nobody is left to
  *               tell but those who heard of it: ends and recovering lives of nodes that are not members
@@ -27,7 +28,7 @@ import type { Life, Views } from './views.js'
 export const PART = 512
 
 /** @returns at least one part, the last one marked */
-export const syncParts = (ledger: Ledger, isLive: (life: Life) => boolean): MessageOf<'SYNC'>[] => {
+const syncParts = (ledger: Ledger, isLive: (life: Life) => boolean): MessageOf<'SYNC'>[] => {
   const hint = ledger.hint()
   const entries: Entry[] = hint === undefined ? [] : [hint]
   for (const entry of ledger.movedAway()) {
@@ -70,10 +71,11 @@ interface ListingsDeps {
   readonly views: () => Views
   readonly limits: Limits
   readonly freshId: () => number
-  readonly send: (node: string, message: MessageOf<'RECOVER_ASK'>) => void
+  /** Behind all that this node has published. */
+  readonly send: (node: string, message: MessageOf<'SYNC' | 'RECOVER_ASK'>) => void
 }
 
-/** The receiving side: one listing a member at a time, and the doubts that are left of those before. */
+/** What is told; and the receiving side: one listing a member at a time, and the doubts that are left of them. */
 export class Listings {
   readonly #deps: ListingsDeps
   readonly #listed = new Map<string, Set<string>>()
@@ -82,6 +84,12 @@ export class Listings {
 
   constructor(deps: ListingsDeps) {
     this.#deps = deps
+  }
+
+  /** All that this node runs, and so on. */
+  tell(node: string): void {
+    const { ledger, peers, send } = this.#deps
+    for (const part of syncParts(ledger, (life) => peers.isLive(life.node, life.incarnation))) send(node, part)
   }
 
   /** A new link, or the end of a member: what came of a listing so far is void, and what it answered. */
@@ -147,6 +155,13 @@ export class Listings {
 
   get doubts(): number {
     return this.#doubts.size
+  }
+
+  /** Names of that life that are in doubt. */
+  doubtsOf(owner: Life): number {
+    let found = 0
+    for (const [name, doubt] of this.#doubts) if (sameOwner(doubt, owner) && this.#stands(name, doubt)) found += 1
+    return found
   }
 
   #conclude({ doubts }: Round): void {

@@ -13,21 +13,40 @@
  * It is a total order, so the result depends on what has arrived and not on when.
  *
  * Rows that are dropped leave their epoch behind in `floor`: a new life of any name starts above it.
+ *
+ * Each life of a node has a digest of what is live on it, kept as the rows change: two tables that name the same have
+ * the same one (digests.ts).
  */
 import type { Entry } from '../wire/messages.js'
+import { hash32 } from './rendezvous.js'
 
 interface Row {
   readonly entry: Entry
   /** Who told us: one peer may fill only so much of the table. */
   readonly teller: string
+  /** In the digest of its owner; 0 once it has ended. */
+  readonly hash: number
   /** Its owner's, in `byOwner`. */
+  readonly owned: Owned
+}
+
+/** How many names are live on a life of a node, and the XOR of the hashes of these names in their epochs. */
+export interface Digest {
+  readonly live: number
+  readonly hash: number
+}
+
+interface Owned {
+  /** Live and ended. */
   readonly names: Set<string>
+  live: number
+  hash: number
 }
 
 interface Table {
   readonly rows: Map<string, Row>
-  /** `node/incarnation` -> names, live and ended. */
-  readonly byOwner: Map<string, Set<string>>
+  /** `node/incarnation` -> its names. */
+  readonly byOwner: Map<string, Owned>
   /** Teller -> rows that it has told us. */
   readonly byTeller: Map<string, number>
   /** Name -> when it was heard that it has ended, the oldest first. */
@@ -90,29 +109,41 @@ export const merge = (table: Table, entry: Entry, teller: string, now: number): 
 /** Puts an entry in, whatever stood there. */
 export const replace = (table: Table, entry: Entry, teller: string, now: number): void => {
   const before = table.rows.get(entry.name)
-  const names = before !== undefined && sameOwner(before.entry, entry) ? before.names : namesOf(table, entry)
-  if (before !== undefined) unlink(table, before, names)
-  table.rows.set(entry.name, { entry, teller, names: names.add(entry.name) })
+  const owned = before !== undefined && sameOwner(before.entry, entry) ? before.owned : ownedBy(table, entry)
+  if (before !== undefined) unlink(table, before, owned)
+  const hash = entry.status === 'live' ? hash32(entry.name, entry.epoch % 0x1_0000_0000) | 0 : 0
+  const row: Row = { entry, teller, hash, owned }
+  count(row, 1)
+  owned.names.add(entry.name)
+  table.rows.set(entry.name, row)
   table.byTeller.set(teller, (table.byTeller.get(teller) ?? 0) + 1)
   if (entry.status === 'ended') table.ended.set(entry.name, now)
 }
 
-const namesOf = (table: Table, owner: Owner): Set<string> => {
+const ownedBy = (table: Table, owner: Owner): Owned => {
   const key = ownerKey(owner)
   const known = table.byOwner.get(key)
   if (known !== undefined) return known
-  const names = new Set<string>()
-  table.byOwner.set(key, names)
-  return names
+  const owned: Owned = { names: new Set(), live: 0, hash: 0 }
+  table.byOwner.set(key, owned)
+  return owned
 }
 
-/** @param keeps  the names of the owner that it stays with */
-const unlink = (table: Table, row: Row, keeps?: Set<string>): void => {
-  const { entry, names } = row
+/** Into the digest of its owner, or out of it. */
+const count = ({ entry, hash, owned }: Row, by: 1 | -1): void => {
+  if (entry.status === 'ended') return
+  owned.live += by
+  owned.hash ^= hash
+}
+
+/** @param keeps  the owner that it stays with */
+const unlink = (table: Table, row: Row, keeps?: Owned): void => {
+  const { entry, owned } = row
   table.ended.delete(entry.name)
-  if (names !== keeps) {
-    names.delete(entry.name)
-    if (names.size === 0) table.byOwner.delete(ownerKey(entry))
+  count(row, -1)
+  if (owned !== keeps) {
+    owned.names.delete(entry.name)
+    if (owned.names.size === 0) table.byOwner.delete(ownerKey(entry))
   }
   const told = (table.byTeller.get(row.teller) ?? 1) - 1
   if (told === 0) table.byTeller.delete(row.teller)
@@ -139,7 +170,7 @@ export const highestEpoch = (table: Table, name: string): number =>
 /** What is live on that life of a node, as this table believes. */
 export const liveOn = (table: Table, owner: Owner): Entry[] => {
   const found: Entry[] = []
-  for (const name of table.byOwner.get(ownerKey(owner)) ?? []) {
+  for (const name of table.byOwner.get(ownerKey(owner))?.names ?? []) {
     const entry = table.rows.get(name)?.entry
     if (entry?.status === 'live') found.push(entry)
   }
@@ -149,8 +180,13 @@ export const liveOn = (table: Table, owner: Owner): Entry[] => {
 /** The highest epoch of that life of a node; 0 when nothing of it is known. */
 export const highestOn = (table: Table, owner: Owner): number => {
   let highest = 0
-  for (const name of table.byOwner.get(ownerKey(owner)) ?? []) {
+  for (const name of table.byOwner.get(ownerKey(owner))?.names ?? []) {
     highest = Math.max(highest, table.rows.get(name)?.entry.epoch ?? 0)
   }
   return highest
+}
+
+export const digestOn = (table: Table, owner: Owner): Digest => {
+  const { live, hash } = table.byOwner.get(ownerKey(owner)) ?? { live: 0, hash: 0 }
+  return { live, hash: hash >>> 0 }
 }

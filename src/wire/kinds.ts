@@ -29,6 +29,7 @@ export const KIND = {
   CHILD_START: 42,
   CHILD_DONE: 43,
   LOAD: 44,
+  DIGEST: 45,
   QUORUM: 46,
   PREPARE: 48,
   CHUNK: 49,

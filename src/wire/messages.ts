@@ -156,6 +156,8 @@ export const MESSAGES = {
     children: list(child, 256),
   }),
   CHILD_DONE: message({ id: uint(), results: list(childResult, 512) }),
+  /** How many names are live on the sender, and the XOR of their hashes: behind all that it has published of them */
+  DIGEST: message({ live: uint(), hash: uint(0xffff_ffff), ask: choice('nothing', 'digest', 'listing') }),
   /** How busy the sender is: `delayMs` is how late its timers are */
   LOAD: message({ processes: uint(), mailbox: uint(), delayMs: uint(), heapBytes: uint() }),
   /** Sent at that time of the sender; `echo`: what the receiver sent then was heard. Who counts, as the sender knows */

@@ -13,12 +13,14 @@ test('G2 G11 scenario 8: racers have one winner through joins, leaves, deaths an
   let wins = 0
   let late = 0
   let moves = 0
+  let listings = 0
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const sim = new Sim(seed)
     await sim.history()
     wins += sim.wins
     late += sim.late
     moves += sim.moves
+    listings += sim.listings
     if (sim.faults.length > 0) {
       t.fail(`SEED=${seed} SEEDS=1`, { faults: sim.faults.slice(0, 10) })
       return
@@ -26,6 +28,7 @@ test('G2 G11 scenario 8: racers have one winner through joins, leaves, deaths an
   }
   t.ok(wins > SEEDS, `${wins} claims won over ${SEEDS} seeds`)
   t.ok(SEEDS < 100 || moves > SEEDS / 10, `${moves} moves`)
+  t.equal(listings, 0, 'no digest has found what the links had missed')
   t.ok(late <= wins / 1_000, `${late} of them met the last words of a dead node too late`)
 })
 

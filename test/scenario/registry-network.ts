@@ -124,6 +124,8 @@ export class Sim {
   wins = 0
   moves = 0
   late = 0
+  /** Asked for, on a link that is up. */
+  listings = 0
   readonly #links: SimLink[] = []
   #incarnation = 0
   #moving = false
@@ -254,6 +256,7 @@ export class Sim {
   }
 
   transmit(link: SimLink, from: SimNode, message: Message): void {
+    if (message.type === 'DIGEST' && message.ask === 'listing') this.listings++
     const to = other(link, from)
     to.arrivesAt = Math.max(to.arrivesAt, this.clock.now() + this.delay())
     this.clock.after(to.arrivesAt - this.clock.now(), () => this.#deliver(link, to, message))

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import { digestOf, hash32, homeOf, ringOf } from '../../src/registry/rendezvous.js'
 import { Strangers } from '../../src/registry/strangers.js'
-import { createTable, dropEnded, highestEpoch, highestOn, liveOn, merge } from '../../src/registry/table.js'
+import { createTable, digestOn, dropEnded, highestEpoch, highestOn, liveOn, merge } from '../../src/registry/table.js'
 import { createViews, type Life, parseSaid, saidText, stepViews, type Views } from '../../src/registry/views.js'
 import type { Entry } from '../../src/wire/messages.js'
 
@@ -67,12 +67,12 @@ test('G2 scenario 57: a lower epoch never wins, the kept epoch never falls, inde
         if (entry.epoch < known && outcome !== 'stale') throw new Error('a stale one won')
       }
       let indexed = 0
-      for (const [owner, names] of table.byOwner) {
+      for (const [owner, { names, live, hash }] of table.byOwner) {
         indexed += names.size
-        for (const name of names) {
-          const entry = table.rows.get(name)?.entry
-          if (`${entry?.node}/${entry?.incarnation}` !== owner) throw new Error('the index is wrong')
-        }
+        const told = [...names].map((name) => table.rows.get(name)?.entry).filter((entry) => entry !== undefined)
+        if (told.some(({ node, incarnation }) => `${node}/${incarnation}` !== owner)) throw new Error('wrong index')
+        const afresh = told.map(({ node, incarnation }) => digestOn(tableOf(told), { node, incarnation }))[0]
+        if (afresh?.live !== live || afresh?.hash !== hash >>> 0) throw new Error('wrong digest')
       }
       if (indexed !== table.rows.size || (table.byTeller.get('teller') ?? 0) !== table.rows.size)
         throw new Error('count')
