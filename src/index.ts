@@ -72,3 +72,6 @@ export {
 } from './process/otp.js'
 export type { StandardSchema } from './process/schema.js'
 export { type EtcdDirectory, type EtcdOptions, etcd } from './registry/etcd.js'
+export { type FileStoreOptions, fileStore } from './store/file-store.js'
+export { memoryStore } from './store/memory-store.js'
+export type { Saved, Stamp, Store } from './store/store.js'

@@ -162,6 +162,17 @@ export const ERRORS = {
     true,
     'The directory engine at {where} cannot be used: {reason}. Check that it runs, has a leader, and can be reached.',
   ),
+  // stores
+  ERR_STORE: entry(
+    'maybe',
+    true,
+    'The store {where} cannot be used: {reason}. Check that it runs, has room, and can be reached.',
+  ),
+  ERR_STORE_MISSING: entry(
+    'no',
+    false,
+    'The store {where} needs a package that cannot be loaded ({reason}). Install it: npm install {package}.',
+  ),
   // nodes
   ERR_PORT_IN_USE: entry('no', false, 'Port {port} on {host} is in use. Stop the other program, or set another port.'),
   ERR_LISTEN: entry('no', false, 'Cannot listen on {host}:{port}: {reason}.'),

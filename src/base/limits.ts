@@ -55,6 +55,8 @@ export interface Limits {
   readonly castWaitMs: number
   /** A claim of a new name. */
   readonly claimMs: number
+  /** One operation of a store, its connection included. */
+  readonly storeMs: number
   /** Values of a snapshot that are written or read in one go, before calls have their turn: a matter of fairness. */
   readonly sliceValuesMax: number
   /** Inert copies that one peer may leave here; moves that are under way to one peer, the others wait and run on. */
@@ -112,6 +114,7 @@ export const defaultLimits: Limits = {
   moveTimeoutMs: 5_000,
   castWaitMs: 5_000,
   claimMs: 5_000,
+  storeMs: 5_000,
   sliceValuesMax: 100_000,
   preparedPerPeerMax: 64,
   shutdownMs: 5_000,

@@ -1,6 +1,6 @@
 /**
- * State at rest: the port through which snapshots of processes are kept. A store knows names, stamps and bytes; what the
- * bytes mean is above it (record.ts), so is the time that it may take (patient.ts).
+ * State at rest: the port through which snapshots of processes are kept. A store knows names, stamps and bytes; what
+ * the bytes mean is above it (record.ts), so is the time that it may take (patient.ts).
  *
  * G2  Of one name only what has a higher stamp counts: a store refuses what is not above all that it has or had, in one
  *     step with the write. So an owner that was declared dead overwrites nothing that its successor has saved.
