@@ -5,79 +5,19 @@
  *
  *   node dist/scripts/bench/hub.js [children]
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { begin, type Program } from './program.js'
 
 const PROGRAM = fileURLToPath(new URL('./hub-node.js', import.meta.url))
 
-// biome-ignore lint/suspicious/noExplicitAny: what a node says, whoever asked it knows
-type Said = any
-
-class Program {
-  readonly name: string
-  readonly #child: ChildProcess
-  readonly #answers = new Map<number, (result: Said) => void>()
-  readonly #events: Said[] = []
-  readonly #heard = new Set<() => void>()
-  address = ''
-  #lastId = 0
-
-  constructor(name: string, join: string) {
-    this.name = name
-    this.#child = fork(PROGRAM, join === '' ? [name] : [name, join])
-    this.#child.on('message', (said: Said) => {
-      if (said.ready !== undefined) this.address = said.ready
-      if (said.event !== undefined) this.#events.push({ ...said.event, at: performance.now() })
-      this.#answers.get(said.id)?.(said.result)
-      for (const look of [...this.#heard]) look()
-    })
-  }
-
-  ask(what: string, more: object = {}): Promise<Said> {
-    this.#lastId += 1
-    const id = this.#lastId
-    this.#child.send({ id, do: what, ...more })
-    return new Promise((resolve) => this.#answers.set(id, resolve))
-  }
-
-  /** Resolves when `found` finds something in what it said. */
-  until<T>(found: (events: readonly Said[]) => T | undefined): Promise<T> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        const result = found(this.#events)
-        if (result === undefined) return
-        this.#heard.delete(look)
-        resolve(result)
-      }
-      this.#heard.add(look)
-      look()
-    })
-  }
-
-  kill(): void {
-    this.#child.kill('SIGKILL')
-  }
-
-  /** As a deploy does it. @returns its exit code */
-  async terminate(): Promise<number> {
-    const exited = once(this.#child, 'exit')
-    this.#child.kill('SIGTERM')
-    return (await exited)[0] as number
-  }
-}
-
-const begin = async (name: string, join = ''): Promise<Program> => {
-  const program = new Program(name, join)
-  await program.until(() => (program.address === '' ? undefined : true))
-  return program
-}
+const node = (name: string, join?: string): Promise<Program> =>
+  begin(PROGRAM, join === undefined ? [name] : [name, join])
 
 const per = (count: number, ms: number): string => `${Math.round((count / ms) * 1_000).toLocaleString('en')} a second`
 
 const main = async (count: number): Promise<void> => {
-  const a = await begin('a')
-  const all = [a, await begin('b', a.address), await begin('c', a.address)]
+  const a = await node('a')
+  const all = [a, await node('b', a.address), await node('c', a.address)]
   await a.until((events) => (events.filter(({ type }) => type === 'nodeup').length === 2 ? true : undefined))
   const started = await a.ask('start', { count })
   const { ms: startMs, failed } = started
@@ -85,7 +25,7 @@ const main = async (count: number): Promise<void> => {
 
   await a.ask('look')
   const joined = performance.now()
-  const d = await begin('d', a.address)
+  const d = await node('d', a.address)
   const shares = await Promise.all(
     all.map((one) => one.until((events) => events.find(({ type, moved }) => type === 'redistributed' && moved > 0))),
   )
