@@ -70,6 +70,7 @@ export {
   type OtpSelf,
   type OtpSpec,
 } from './process/otp.js'
+export type { PersistSpec, SaveMoment, Unusable, UnusablePolicy } from './process/persist.js'
 export type { StandardSchema } from './process/schema.js'
 export { type EtcdDirectory, type EtcdOptions, etcd } from './registry/etcd.js'
 export { type FileStoreOptions, fileStore } from './store/file-store.js'

@@ -25,6 +25,8 @@ import type { NodeOptions } from './node/options.js'
 import { SimNetwork } from './transport/memory.js'
 import type { PathShape } from './transport/memory-path.js'
 
+export { fromSample, sampleOf } from './node/samples.js'
+
 export interface SimulateOptions {
   /** Decides all that is left to chance. Print it: it replays the test. */
   readonly seed: number | string

@@ -100,6 +100,11 @@ export const ERRORS = {
   // life of a process
   ERR_ALREADY_STARTED: entry('no', false, '{name} runs on node {node} already. Use node.ref(kind, {name}).'),
   ERR_START_FAILED: entry('no', true, '{name} did not start: {reason}.'),
+  ERR_UNUSABLE: entry(
+    'no',
+    false,
+    'The saved state of {name} cannot be used: {reason}. Deploy code that reads it, or set persist.onUnusable.',
+  ),
   ERR_START_IGNORED: entry('no', false, '{name} was not started: its init returned ignore().'),
   ERR_CLAIM_TIMEOUT: entry(
     'no',

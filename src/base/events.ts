@@ -48,6 +48,13 @@ export interface EventMap {
   reborn: { incarnation: number; former: number; by: string; processes: number }
   /** A process of the former life of its node has its name again, and runs: on a new line, with its state. */
   returned: { name: string; epoch: number; line: number; formerEpoch: number }
+  /** The state of a process is at rest; or was not saved, and is tried again in `inMs` (0: it is not). */
+  saved: { name: string; epoch: number; revision: number; bytes: number; ms: number }
+  unsaved: { name: string; reason: string; failures: number; inMs: number }
+  /** A process begins with a state that was at rest. `back`: 0 the newest, 1 the one before. */
+  restored: { name: string; kind: string; epoch: number; revision: number; savedAt: number; back: number }
+  /** A saved state cannot be used: what the kind's `onUnusable` says to that. */
+  unusable: { name: string; reason: string; savedAt: number; policy: 'park' | 'previous' | 'fresh' | 'state' }
   delegated: { name: string; epoch: number; address: string }
   /**
    * A member did not know what another one runs, and has asked: of the names of `peer` it knew so many, `peer` has
@@ -78,8 +85,8 @@ export interface EventMap {
   /** At the home of its name: it failed too often, and waits for `hub.retry`. */
   childparked: { name: string; kind: string; reason: string }
   /** At the home of its name: its node is gone, and with it its state; and it runs elsewhere. */
-  childlost: { name: string; kind: string; from: string; epoch: number; state: 'fresh' }
-  takenover: { name: string; kind: string; from: string; to: string; epoch: number; state: 'fresh' }
+  childlost: { name: string; kind: string; from: string; epoch: number }
+  takenover: { name: string; kind: string; from: string; to: string; epoch: number; state: 'fresh' | 'stored' }
   /** This node begins to give others their share of its children, and is done. `joined`: for whom */
   redistributing: { cause: 'nodeup' | 'operator'; joined: string; planned: number; of: number }
   redistributed: {

@@ -264,16 +264,10 @@ export class Caretaker {
         return events.emit('childfailed', { name, kind, on: node, reason, failures, inMs })
       }
       case 'lost':
-        return events.emit('childlost', {
-          name,
-          kind,
-          from: effect.lost.node,
-          epoch: effect.lost.epoch,
-          state: 'fresh',
-        })
+        return events.emit('childlost', { name, kind, from: effect.lost.node, epoch: effect.lost.epoch })
       case 'takenOver': {
-        const { lost, node } = effect
-        return events.emit('takenover', { name, kind, from: lost.node, to: node, epoch: lost.epoch, state: 'fresh' })
+        const { lost, node, state } = effect
+        return events.emit('takenover', { name, kind, from: lost.node, to: node, epoch: lost.epoch, state })
       }
     }
   }

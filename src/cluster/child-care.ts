@@ -42,7 +42,7 @@ interface ChildCareDeps {
   readonly runsHere: (name: string) => boolean
   readonly refusal: (name: string) => MobilityError | undefined
   /** @throws what `node.start` throws */
-  readonly start: (child: Child) => Promise<void>
+  readonly start: (child: Child) => Promise<'fresh' | 'stored'>
   readonly stop: (name: string) => Promise<void>
   /** It is not wanted any more, and this life of it runs here. */
   readonly stopsHere: (name: string) => void

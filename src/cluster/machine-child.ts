@@ -98,7 +98,7 @@ export type CareEffect =
       readonly inMs: number
     }
   | { readonly type: 'lost'; readonly lost: Lost }
-  | { readonly type: 'takenOver'; readonly lost: Lost; readonly node: string }
+  | { readonly type: 'takenOver'; readonly lost: Lost; readonly node: string; readonly state: 'fresh' | 'stored' }
 
 interface CareStep {
   /** undefined: nothing to remember */
@@ -125,7 +125,11 @@ const CIRCUMSTANCES: ReadonlySet<string> = new Set([
   'ERR_UNREACHABLE',
   'ERR_REFUSED',
   'ERR_TIMEOUT',
+  'ERR_STORE',
 ])
+
+/** What a start says that found a state at rest. */
+export const STORED = 'stored'
 
 const NEW: Base = { failures: [], lost: undefined, judged: 0 }
 
@@ -259,7 +263,8 @@ const done = (
   const base = baseOf(state)
   if (code === '') {
     const effects: CareEffect[] = [{ type: 'started', node }]
-    if (state.lost !== undefined) effects.push({ type: 'takenOver', lost: state.lost, node })
+    const begun = reason === STORED ? 'stored' : 'fresh'
+    if (state.lost !== undefined) effects.push({ type: 'takenOver', lost: state.lost, node, state: begun })
     return { state: rest({ ...base, lost: undefined }, world), effects }
   }
   if (code === 'ERR_ALREADY_STARTED') {
@@ -279,7 +284,9 @@ const done = (
     const effects: CareEffect[] = [{ type: 'refused', code, reason, node }]
     return { state: undefined, effects: [...effects, { type: 'remove', reason }] }
   }
-  if (code === 'ERR_START_IGNORED') return { state: undefined, effects: [{ type: 'park', reason }] }
+  // A person must look at it; to try again changes nothing, and harms the neighbours.
+  if (code === 'ERR_START_IGNORED' || code === 'ERR_UNUSABLE')
+    return { state: undefined, effects: [{ type: 'park', reason }] }
   // Its end in the registry is this same failure.
   const judged = fate.type === 'ended' ? Math.max(base.judged, fate.epoch) : base.judged
   return failed({ ...base, judged }, node, reason, world, node)

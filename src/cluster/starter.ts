@@ -11,6 +11,7 @@ import { fail } from '../base/errors.js'
 import type { Clock } from '../base/ports.js'
 import type { Child, ChildResult } from '../wire/messages.js'
 import { type ChildDirectory, resultOf } from './child-fate.js'
+import { STORED } from './machine-child.js'
 
 /** Who asked, and as what. */
 export interface Asker {
@@ -29,7 +30,7 @@ interface StarterDeps {
   /** Why nothing starts here. */
   readonly refusal: (name: string) => MobilityError | undefined
   /** @throws what `node.start` throws */
-  readonly start: (child: Child) => Promise<void>
+  readonly start: (child: Child) => Promise<'fresh' | 'stored'>
   readonly stop: (name: string) => Promise<void>
   readonly answer: (to: Asker, result: ChildResult) => void
 }
@@ -151,8 +152,8 @@ export class Starter {
     const { self, start, stop, wanted, answer, clock } = this.#deps
     let result: ChildResult
     try {
-      await start(flight.child)
-      result = resultOf(name, self())
+      const state = await start(flight.child)
+      result = { ...resultOf(name, self()), reason: state === 'stored' ? STORED : '' }
       const now = wanted(name)
       if (now?.status !== 'wanted' || now.born !== born) {
         await stop(name).catch(() => {})

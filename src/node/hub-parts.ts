@@ -24,6 +24,7 @@ import { NODE_STOPPED, saidAtEnd } from '../registry/reasons.js'
 import { homeOf, ringOf } from '../registry/rendezvous.js'
 import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Child, Message } from '../wire/messages.js'
+import type { Keeping } from './keeping.js'
 import type { Settings } from './options.js'
 import { type Monitors, Outlet } from './outlet.js'
 import { endInTime } from './overdue.js'
@@ -48,6 +49,7 @@ interface HubbedParts {
   readonly host: ProcessHost
   readonly monitors: Monitors
   readonly returns: { awaited(name: string): object | undefined }
+  readonly keeping: Keeping | undefined
   readonly stopping: boolean
   /** This life is over. */
   readonly over: boolean
@@ -184,7 +186,7 @@ export class HubParts {
     }
   }
 
-  async #start({ name, kind: kindName, args: bytes }: Child): Promise<void> {
+  async #start({ name, kind: kindName, args: bytes }: Child): Promise<'fresh' | 'stored'> {
     const { settings, identity, registry, returns } = this.#parts
     const kind: AnyKind | undefined = settings.kinds.get(kindName)
     if (kind === undefined) throw fail('ERR_KIND_UNKNOWN', { node: identity.node, kind: kindName })
@@ -193,7 +195,7 @@ export class HubParts {
     if (returns.awaited(name) !== undefined) throw fail('ERR_ALREADY_STARTED', { name, node: identity.node })
     const entry = await registry.claim(name, kindName)
     if (this.#parts.stopping || this.#parts.over) throw fail('ERR_NODE_STOPPED', { node: identity.node })
-    await beginLife(this.#parts, kind, name, args, entry)
+    return beginLife(this.#parts, kind, name, args, entry)
   }
 
   #makeRebalancer(): Rebalancer {

@@ -11,6 +11,7 @@ import { checkHub, type HubOptions, type HubSettings } from '../cluster/hub-opti
 import type { PartitionPolicy } from '../cluster/quorum.js'
 import type { AnyKind, KindTable } from '../process/kind.js'
 import { checkDirectory, type EtcdDirectory } from '../registry/etcd.js'
+import type { Store } from '../store/store.js'
 import type { Child } from '../wire/messages.js'
 
 export interface NodeOptions {
@@ -52,6 +53,10 @@ export interface NodeOptions {
   readonly callTimeoutMs?: number
   /** Who owns which name. Default: the members themselves, without a server. `etcd({ endpoints })`: etcd does. */
   readonly directory?: EtcdDirectory
+  /** Where the states of kinds with `persist` are kept: the store that they mean when they name none. */
+  readonly store?: Store
+  /** Others, by name: `persist: { store: 'audit' }`. */
+  readonly stores?: Readonly<Record<string, Store>>
   /** How children of the cluster are placed and moved. */
   readonly hub?: HubOptions
   /** Children that the cluster is to have: each node of it may declare the same ones. */
@@ -72,6 +77,7 @@ export interface Settings {
   /** undefined: signals are the program's own business. */
   readonly handleSignals: DrainTimes | undefined
   readonly directory: EtcdDirectory | undefined
+  readonly stores: ReadonlyMap<string, Store>
   readonly hub: HubSettings
   readonly children: readonly Child[]
 }
@@ -92,6 +98,8 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'partition',
   'callTimeoutMs',
   'directory',
+  'store',
+  'stores',
   'hub',
   'children',
 ])
@@ -111,6 +119,7 @@ export const checkOptions = (options: NodeOptions, trusted: boolean): Settings =
   const logger = plainLogger(options.logger === undefined ? defaultLogger(name) : checkLogger(options.logger))
   if (!trusted) checkExposure(name, listen.host, secret, options.insecure === true, logger)
   const limits = checkLimits(options)
+  const kinds = checkKinds(options.kinds, limits)
   return {
     name,
     listen,
@@ -118,12 +127,13 @@ export const checkOptions = (options: NodeOptions, trusted: boolean): Settings =
     cluster: options.cluster === undefined ? undefined : checkLabel('cluster', options.cluster),
     secret,
     join: checkJoin(options),
-    kinds: checkKinds(options.kinds, limits),
+    kinds,
     logger,
     limits,
     partition: checkPartition(options.partition, options.directory),
     handleSignals: checkSignals(options.handleSignals, limits),
     directory: checkDirectory(options.directory),
+    stores: checkStores(options, kinds),
     hub: checkHub(options.hub),
     children: checkChildren(options.children, limits),
   }
@@ -166,6 +176,25 @@ const checkPartition = (given: unknown = 'diverge', directory?: unknown): Partit
     if (policy.withinMs !== undefined) whole('withinMs', 0x7fffffff)
   } else throw wrong('partition', "must be 'diverge' or { quorum: 'static' | 'dynamic' | 'majority', ... }")
   return policy as unknown as PartitionPolicy
+}
+
+const STORE_METHODS = ['save', 'load', 'forget', 'list', 'close'] as const
+
+const checkStores = ({ store, stores = {} }: NodeOptions, kinds: KindTable): ReadonlyMap<string, Store> => {
+  if (typeof stores !== 'object' || stores === null) throw wrong('stores', 'must be an object of stores by name')
+  const table = new Map<string, Store>(Object.entries(store === undefined ? stores : { ...stores, default: store }))
+  for (const [name, given] of table) {
+    const methods = given as unknown as Record<string, unknown> | null | undefined
+    const missing = STORE_METHODS.find((method) => typeof methods?.[method] !== 'function')
+    if (missing !== undefined) throw wrong('stores', `the one named ${name} is no store: it has no ${missing}()`)
+  }
+  for (const { kind, spec } of kinds.values()) {
+    const needs = spec.persist === undefined ? undefined : (spec.persist.store ?? 'default')
+    if (needs === undefined || table.has(needs)) continue
+    const why = needs === 'default' ? 'and there is no option `store`' : `in a store named ${needs}, and there is none`
+    throw wrong('store', `the kind ${kind} is to be kept, ${why}`)
+  }
+  return table
 }
 
 const checkSignals = (given: unknown, limits: Limits): DrainTimes | undefined => {

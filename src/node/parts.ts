@@ -30,6 +30,7 @@ import type { KindOffer, Member, Message } from '../wire/messages.js'
 import { answer } from './answers.js'
 import { makeDirectory } from './directories.js'
 import { HubParts } from './hub-parts.js'
+import { type Keeping, keepingOf } from './keeping.js'
 import { moveContextOf } from './move-context.js'
 import { Names } from './names.js'
 import type { Settings } from './options.js'
@@ -66,6 +67,7 @@ export class Parts {
   readonly coordinator: Coordinator
   readonly roads: LinkRoads
   readonly monitors: Monitors
+  readonly keeping: Keeping | undefined
   readonly host: ProcessHost
   readonly pulse: Pulse
   readonly returns: Returns
@@ -129,6 +131,7 @@ export class Parts {
     })
     this.monitors = heritage?.monitors ?? new Monitors()
     this.monitors.bind((name) => this.names.fate(name))
+    this.keeping = keepingOf(this, (...answered) => answer(this, ...answered))
     this.host = this.#makeHost()
     this.roads = new LinkRoads({
       clock,
@@ -294,10 +297,17 @@ export class Parts {
       scheduler: new Scheduler(clock),
       mayRun: () => !this.over && this.partition.serves && this.pulse.mayRun() && (this.registry.mayRun?.() ?? true),
       rests: (process) => this.rested(process as ServerProcess),
-      reply: (process, to, outcome, dueAt) => answer(this, process, to, outcome, dueAt),
+      ...(this.keeping === undefined ? {} : { keeper: this.keeping }),
+      reply: (process, to, outcome, dueAt) =>
+        this.keeping === undefined
+          ? answer(this, process, to, outcome, dueAt)
+          : this.keeping.reply(process, to, outcome, dueAt),
       outlet: (process) => new Outlet(ways, process),
       move: (process, to, options, answer) => this.coordinator.move(process, to, options, answer),
-      ended: (process, reason) => this.names.ended(process, reason),
+      ended: (process, reason) => {
+        this.keeping?.ended(process)
+        this.names.ended(process, reason)
+      },
       watching: (process) => this.names.watching(process),
       fate: (name) => this.names.fate(name),
       shutdownMs: (name, kind) => this.hub.shutdownMs(name, kind),

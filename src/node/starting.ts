@@ -18,6 +18,7 @@ interface StartingParts {
   readonly channels: Channels
   readonly events: Events
   readonly partition: { readonly serves: boolean }
+  readonly keeping: { wasAtRest(process: ServerProcess): boolean } | undefined
   readonly stopping: boolean
 }
 
@@ -34,18 +35,20 @@ export const startRefusal = (
 /**
  * The first life of a process under a name that was claimed for it.
  * @param args  its own: nobody else has them
- * @throws ERR_START_FAILED ERR_START_IGNORED
+ * @returns whether its state was at rest
+ * @throws ERR_START_FAILED ERR_START_IGNORED ERR_STORE ERR_UNUSABLE
  */
 export const beginLife = async (
-  { host, table, channels, events }: StartingParts,
+  { host, table, channels, events, keeping }: StartingParts,
   kind: AnyKind,
   name: string,
   args: readonly unknown[],
   { epoch, line }: Entry,
-): Promise<void> => {
+): Promise<'fresh' | 'stored'> => {
   const process = new ServerProcess(host, { name, kind, args, epoch, line })
   table.set(process)
   channels.routeChanged(name)
   await process.start()
   events.emit('started', { name, kind: kind.kind, epoch })
+  return keeping?.wasAtRest(process) === true ? 'stored' : 'fresh'
 }

@@ -14,8 +14,11 @@ export interface ProcessStart {
   readonly line: number
 }
 
-/** @throws ERR_START_IGNORED ERR_START_FAILED, and whatever init throws */
-export const bear = async ({ name, args, kind, host }: Process): Promise<unknown> => {
+/** What is at rest, else what init makes. @throws ERR_START_IGNORED ERR_START_FAILED, and what keeper and init throw */
+export const bear = async (process: Process): Promise<unknown> => {
+  const { name, args, kind, host } = process
+  const kept = await host.keeper?.begin(process)
+  if (kept !== undefined) return kept.state
   // A copy: what init does to them must not reach a restart.
   const own = copyPortable(args, 'args', stateValueLimits(host.limits)).copy as unknown[]
   const made = await kind.spec.init(...own)

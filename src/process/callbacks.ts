@@ -101,14 +101,16 @@ export const crashOutcome = (process: Process, error: unknown): Outcome =>
     ? failure(error)
     : failure(fail('ERR_CRASHED', { name: process.name, reason: reasonOf(error) }))
 
+/** Errors that say themselves why a process does not start. */
+const SAID: ReadonlySet<string> = new Set(['ERR_START_IGNORED', 'ERR_START_FAILED', 'ERR_STORE', 'ERR_UNUSABLE'])
+
 /** What `start` rejects with. It may have met an error of the same sort from a process that its init started. */
 export const startFailure = (name: string, error: unknown): MobilityError => {
-  const known = isMobilityError(error) && (error.code === 'ERR_START_IGNORED' || error.code === 'ERR_START_FAILED')
-  if (known && error.fields.name === name) return error
+  if (isMobilityError(error) && SAID.has(error.code) && error.fields.name === name) return error
   return fail('ERR_START_FAILED', { name, reason: reasonOf(error) }, { cause: error })
 }
 
-/** May it move there now? Anything but `true` is a reason why not. */
+/** May it move there now? Anything but `true` is a reason why not. What must be at rest before, is then. */
 export const askConsent = (
   process: Process,
   self: SelfHandle,
@@ -118,7 +120,9 @@ export const askConsent = (
   const { name } = process
   const answered = (verdict: unknown): void => {
     const reason = typeof verdict === 'string' ? verdict : 'mayMove did not say true'
-    decide(verdict === true ? undefined : fail('ERR_NOT_NOW', { name, reason }))
+    if (verdict !== true) decide(fail('ERR_NOT_NOW', { name, reason }))
+    else if (process.host.keeper === undefined) decide(undefined)
+    else void process.host.keeper.atMove(process, ms).then(decide)
   }
   const threw = (error: unknown): void =>
     decide(fail('ERR_CALLBACK', { callback: 'mayMove', name, reason: reasonOf(error) }))

@@ -12,6 +12,7 @@
  */
 import { fail, shown } from '../base/errors.js'
 import type { AnyKind, Kind, KindSpec } from './kind.js'
+import { wrongPersist } from './persist.js'
 import type { StandardSchema } from './schema.js'
 
 const CALLBACKS = [
@@ -37,6 +38,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   'shutdownMs',
   'trapExit',
   'mailboxMax',
+  'persist',
 ])
 
 /**
@@ -86,6 +88,8 @@ const checkSpec = (kind: unknown, spec: Record<string, unknown>): void => {
       throw wrong(`${key} is not a whole number from ${least}`)
   }
   if (!['undefined', 'boolean'].includes(typeof spec.trapExit)) throw wrong('trapExit is not a boolean')
+  const unkept = spec.persist === undefined ? undefined : wrongPersist(spec.persist)
+  if (unkept !== undefined) throw wrong(unkept)
   const { schema } = spec as { schema?: Partial<StandardSchema> | null }
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function')
     throw wrong('schema is not a Standard Schema')

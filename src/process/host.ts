@@ -2,6 +2,7 @@
  * The two faces at which a process and its node meet: `ProcessHost` is all that a process sees of the node (no
  * network), `Process` is what the rest of the node sees of a process. `server.ts` is the one implementation.
  */
+import type { MobilityError } from '../base/errors.js'
 import type { Events } from '../base/events.js'
 import type { LazyMap } from '../base/lazy-map.js'
 import type { Limits } from '../base/limits.js'
@@ -18,6 +19,21 @@ import type { Scheduler } from './scheduler.js'
 import type { Timers } from './timers.js'
 import type { Fate, Watches } from './watches.js'
 
+/** State at rest, of processes whose kind has `persist`. */
+export interface Keeper {
+  /**
+   * The state to begin with; undefined: nothing is at rest, init makes it.
+   * @throws ERR_STORE ERR_UNUSABLE
+   */
+  begin(process: Process): Promise<{ readonly state: unknown } | undefined>
+  /** A callback has run, or a copy came to life: the state may differ from what is at rest. */
+  ran(process: Process): void
+  /** Before a freeze; no callback runs until it resolves. @returns why it may not move */
+  atMove(process: Process, ms: number): Promise<MobilityError | undefined>
+  /** After terminate. Never rejects; the process ends when it resolves. */
+  atEnd(process: Process, reason: ExitReason): Promise<void>
+}
+
 export interface ProcessHost {
   readonly node: string
   readonly clock: Clock
@@ -27,6 +43,8 @@ export interface ProcessHost {
   readonly scheduler: Scheduler
   /** False while the node must not run anything (it stood still and has not compared epochs yet). */
   mayRun(): boolean
+  /** Default: nothing is kept at rest. */
+  readonly keeper?: Keeper
   /** No handler of it runs any more. */
   rests?(process: Process): void
   /** Answers a call, from wherever it came. The answer is kept until the caller has it, or `dueAt`. */

@@ -16,6 +16,7 @@ import type {
   MoveResult,
   StopDirective,
 } from './directives.js'
+import type { PersistSpec } from './persist.js'
 import type { StandardSchema } from './schema.js'
 
 type Awaitable<T> = T | Promise<T>
@@ -61,6 +62,8 @@ export interface KindSpec<S, A extends unknown[], C, U, L> {
   readonly alterHandover?: (handed: never) => Awaitable<S>
   /** Two copies met after a partition; makes one state of both. */
   readonly resolveConflict?: (mine: S, theirs: S) => S
+  /** Keeps the state at rest: a process of this name begins with it wherever it starts again. */
+  readonly persist?: PersistSpec<S>
   /** Time for `terminate` and `detach`, in ms. Default 5_000 (limits.shutdownMs). */
   readonly shutdownMs?: number
   /** Reserved for supervision: exit signals of linked processes arrive as messages. */

@@ -47,6 +47,8 @@ export type SystemMessage =
       readonly handed: unknown
       readonly by: string
     }
+  /** The state is read while no callback runs. `taken` never rejects; it is not called when the process goes before. */
+  | { readonly what: 'take'; readonly from: undefined; readonly taken: (state: unknown) => Promise<void> }
   /** `ms`: the time for mayMove. */
   | {
       readonly what: 'freeze'
@@ -54,6 +56,9 @@ export type SystemMessage =
       readonly ms: number
       readonly frozen: (error?: unknown) => void
     }
+
+/** Messages after which the process is the same. */
+export const GOES_ON: ReadonlySet<SystemMessage['what']> = new Set(['freeze', 'take'])
 
 const NONE: readonly SystemMessage[] = []
 

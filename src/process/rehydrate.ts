@@ -6,6 +6,7 @@ import { validate } from './schema.js'
 
 /**
  * upgrade (version by version), then alterHandover, then the schema on what will be the state.
+ * @param how  `kept`: it was at rest, and nobody has prepared it for a move: alterHandover is left out
  * @returns the state at once, where it is as it was handed over
  * @throws ERR_VERSION ERR_CALLBACK
  */
@@ -15,22 +16,30 @@ export const rehydrate = (
   node: string,
   version: number,
   handed: unknown,
+  how: 'handed' | 'kept' = 'handed',
 ): unknown | Promise<unknown> => {
   if (version > kind.version || version < oldestReadable(kind)) {
     throw fail('ERR_VERSION', { node, kind: kind.kind, version, reads: `${oldestReadable(kind)} to ${kind.version}` })
   }
-  const { alterHandover, schema } = kind.spec
-  if (version === kind.version && alterHandover === undefined && schema === undefined) return handed
-  return remake(kind, name, version, handed)
+  const alters = how === 'handed' && kind.spec.alterHandover !== undefined
+  if (version === kind.version && !alters && kind.spec.schema === undefined) return handed
+  return remake(kind, name, version, handed, alters)
 }
 
-const remake = async (kind: AnyKind, name: string, version: number, handed: unknown): Promise<unknown> => {
+const remake = async (
+  kind: AnyKind,
+  name: string,
+  version: number,
+  handed: unknown,
+  alters: boolean,
+): Promise<unknown> => {
   let state = handed
   for (let from = version; from < kind.version; from += 1) {
     state = await guarded(`upgrade from version ${from}`, name, () => kind.spec.upgrade?.[from]?.(state as never))
   }
   const { alterHandover, schema } = kind.spec
-  if (alterHandover !== undefined) state = await guarded('alterHandover', name, () => alterHandover(state as never))
+  if (alters && alterHandover !== undefined)
+    state = await guarded('alterHandover', name, () => alterHandover(state as never))
   if (schema === undefined) return state
   const checked = await validate(schema, state)
   if ('issue' in checked) throw fail('ERR_CALLBACK', { callback: 'schema', name, reason: checked.issue })

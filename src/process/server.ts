@@ -36,7 +36,7 @@ import type { Phase, Process, ProcessHost } from './host.js'
 import type { Cursor, OpenCall, Watch } from './image.js'
 import { KeptReplies } from './kept-replies.js'
 import type { AnyKind, Down } from './kind.js'
-import { type CallId, callKey, type Envelope, Mailbox, type SystemMessage } from './mailbox.js'
+import { type CallId, callKey, type Envelope, GOES_ON, Mailbox, type SystemMessage } from './mailbox.js'
 import { merge } from './merging.js'
 import { failure, type Outcome, success } from './outcome.js'
 import type { Runnable } from './scheduler.js'
@@ -57,10 +57,8 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
   readonly #attachment: Attachment
   readonly mailbox: Mailbox
   readonly timers: Timers
-  /** What the channels keep with the process, so that it moves: next seq by sender and lane, unacknowledged replies. */
   readonly cursors = new LazyMap<string, Cursor>()
   readonly replies = new KeptReplies()
-  /** Calls that were taken and wait for `self.reply`, or for the end of a move or a stop. */
   readonly open = new LazyMap<string, OpenCall>()
   readonly watches: Watches
   readonly #self: SelfHandle
@@ -101,7 +99,6 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
     })
   }
 
-  /** Takes new messages: it runs, or is about to. */
   get accepting(): boolean {
     return this.phase === 'running' || this.phase === 'starting'
   }
@@ -146,6 +143,7 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
     if (isCrash(reason)) this.host.log.error({ name: this.name, reason: exitText(reason) }, `${this.name} crashed`)
     const { terminate } = this.kind.spec
     if (terminate !== undefined) await this.#attachment.lastly('terminate', () => terminate(this.#self, reason))
+    await this.host.keeper?.atEnd(this, reason)
     await this.#attachment.detach()
     if (this.phase !== 'ending') return
     for (const to of answers) this.answer(to, success(undefined))
@@ -255,6 +253,7 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
   }
 
   #conclude(envelope: Envelope | undefined, verdict: Verdict): void {
+    this.host.keeper?.ran(this)
     const call = envelope?.what === 'call' ? envelope.from : undefined
     const dueAt = envelope?.what === 'call' ? envelope.dueAt : undefined
     if (verdict.type === 'crash') {
@@ -277,9 +276,9 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
   #runSystem(message: SystemMessage): void {
     if (message.what === 'stop') return void this.end(message.reason, message.from === undefined ? [] : [message.from])
     if (message.what === 'freeze') return this.#freeze(message)
-    if (message.what !== 'merge') return
+    if (message.what === 'sendMe') return
     this.#busy = true
-    void merge(this, message).then(() => this.#rests())
+    void (message.what === 'take' ? message.taken(this.state) : merge(this, message)).then(() => this.#rests())
   }
 
   /** No handler runs: the next one may, or who waited for that takes it. */
@@ -339,7 +338,7 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
     const decide = (refusal: MobilityError | undefined): void => {
       this.#busy = false
       // What was taken must not be left behind in a copy that moves away.
-      const stays = this.phase === 'running' && !this.mailbox.systemMessages().some(({ what }) => what !== 'freeze')
+      const stays = this.phase === 'running' && this.mailbox.systemMessages().every(({ what }) => GOES_ON.has(what))
       const ends = stays ? undefined : fail('ERR_STOPPED', { name: this.name, reason: 'it ends' })
       if (ends === undefined && refusal === undefined) {
         this.phase = 'frozen'
@@ -356,6 +355,7 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
     this.phase = 'running'
     this.timers.resume()
     this.watches.compareAll()
+    this.host.keeper?.ran(this)
     this.#rests()
   }
 

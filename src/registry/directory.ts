@@ -94,6 +94,8 @@ export interface NodeDirectory extends Directory {
   readonly highestEpoch: number
   /** At an engine: those of this life. They must have ended before the next life of this node has names. */
   readonly leases?: readonly string[]
+  /** Somewhere an epoch is known that high: no life of a name begins at or below it. */
+  raise?(epoch: number): void
   /** G1: may a callback start on this node now? Default: yes. */
   mayRun?(): boolean
   /** At an engine: has that node a lease, as far as is known? Who has none owns nothing. Default: every member may. */

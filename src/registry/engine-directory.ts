@@ -126,6 +126,10 @@ export class EngineDirectory implements NodeDirectory {
     return this.#work?.mirror.highestOfAll() ?? 0
   }
 
+  raise(epoch: number): void {
+    if (this.#work !== undefined) this.#work.floor = Math.max(this.#work.floor, epoch)
+  }
+
   get leases(): readonly string[] {
     const { lease } = this.#work?.keeper ?? { lease: '' }
     const over = this.#return?.over ?? this.#deps.formerLeases ?? []

@@ -59,6 +59,8 @@ export class EngineWork {
   /** Why the last question was not answered. */
   trouble = ''
   closed = false
+  /** Every new life begins above it. */
+  floor = 0
 
   constructor(deps: WorkDeps) {
     this.clock = deps.clock
@@ -104,7 +106,7 @@ export class EngineWork {
       kind,
       node,
       incarnation,
-      offset: this.offset(Math.max(above, this.mirror.highestEpoch(name))),
+      offset: this.offset(Math.max(above, this.floor, this.mirror.highestEpoch(name))),
       line,
       token,
     }

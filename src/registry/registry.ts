@@ -137,6 +137,10 @@ export class Registry implements Directory {
     return this.#ledger.isRecovering(name)
   }
 
+  raise(epoch: number): void {
+    this.#ledger.raiseFloor(epoch)
+  }
+
   get highestEpoch(): number {
     return this.#ledger.highestOfAll
   }

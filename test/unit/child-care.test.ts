@@ -90,6 +90,7 @@ class Lab {
       start: async ({ name }) => {
         this.started.push(name)
         this.runs.add(name)
+        return 'fresh'
       },
       stopsHere: () => {},
       stop: async (name) => {
