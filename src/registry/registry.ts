@@ -21,12 +21,13 @@ import type { Entry, Member, Message, MessageOf } from '../wire/messages.js'
 import { Claiming } from './claiming.js'
 import { Digests } from './digests.js'
 import { type Directory, type EntryFilter, matches } from './directory.js'
+import { Griefs } from './griefs.js'
 import type { RegistryHooks } from './hooks.js'
 import { Ledger, type Watcher } from './ledger.js'
 import { LOST, RELEASED } from './reasons.js'
 import { homeOf, type Ring, ringOf } from './rendezvous.js'
 import { Strangers } from './strangers.js'
-import { Listings, PART, relayed } from './sync.js'
+import { Listings, PART } from './sync.js'
 import { Verdicts } from './verdicts.js'
 import { createViews, type Life, parseSaid, saidText, stepViews, type ViewEvent, type Views } from './views.js'
 
@@ -58,8 +59,7 @@ export class Registry implements Directory {
   readonly #digests: Digests
   readonly #strangers: Strangers
   readonly #pending = new Map<string, Entry>()
-  /** Recovering, and not told to their homes yet. */
-  readonly #grieved = new Set<string>()
+  readonly #griefs: Griefs
   #questions = 0
   #views: Views
   #ring: Ring
@@ -89,6 +89,7 @@ export class Registry implements Directory {
       wake: () => this.#wake(),
     }
     this.#listings = new Listings({ ...shared, peers, limits })
+    this.#griefs = new Griefs({ ...shared, clock, isLive: (life) => this.#isLive(life) })
     this.#digests = new Digests({ ...shared, peers, clock, events, listings: this.#listings })
     this.#claiming = new Claiming({ ...shared, clock, limits, publish: (entry) => this.publish(entry) })
     this.#verdicts = new Verdicts({
@@ -102,8 +103,9 @@ export class Registry implements Directory {
     if (this.#views.waiting) this.#wake()
     this.#ledger.watch((entry, _, change) => {
       this.#claiming.changed(entry.name)
-      if (change === 'recovering') this.#grieve(entry.name)
-      else this.#bereave(entry)
+      if (change !== 'recovering') return this.#bereave(entry)
+      this.#griefs.add(entry.name)
+      this.#wake()
     })
   }
 
@@ -331,43 +333,17 @@ export class Registry implements Directory {
     this.#ring = ringOf(this.#views.members.map((member) => member.node))
     this.#homed = { name: '', home: '' }
     this.#deps.hooks.viewed?.()
-    this.#relay(this.#ledger.recovering().map((entry) => entry.name))
+    this.#griefs.viewChanged()
     this.#verdicts.viewChanged()
     this.#listings.viewChanged()
     this.#tellView(true)
     this.#claiming.viewChanged()
   }
 
-  #grieve(name: string): void {
-    if (this.#grieved.size === 0) this.#deps.clock.soon(() => this.#relay(this.#grieved))
-    this.#grieved.add(name)
-    this.#wake()
-  }
-
   /** The end of what went from here to a node that is dead: who never heard of the move believes nobody else. */
   #bereave(entry: Entry): void {
     const gone = entry.status === 'ended' && entry.reason !== LOST && !this.#isLive(entry)
     if (gone && this.#ledger.hasMovedAway(entry.name)) this.#tell(entry)
-  }
-
-  /** Tells each home of lives of dead nodes that it may not know: it may be new, or have missed the last ones. */
-  #relay(names: Iterable<string>): void {
-    const byHome = new Map<string, Entry[]>()
-    for (const name of names) {
-      const entry = this.#ledger.get(name)
-      // A member speaks for itself.
-      if (entry === undefined || this.#isLive(entry) || !this.#ledger.isRecovering(name)) continue
-      const home = this.homeOf(name)
-      const batch = byHome.get(home) ?? []
-      batch.push(relayed(entry))
-      byHome.set(home, batch)
-    }
-    byHome.delete(this.#views.self)
-    this.#grieved.clear()
-    for (const [home, entries] of byHome) {
-      for (let i = 0; i < entries.length; i += PART)
-        this.#send(home, { type: 'REGISTERED', entries: entries.slice(i, i + PART) })
-    }
   }
 
   #tellView(whole = false): void {
