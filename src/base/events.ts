@@ -87,6 +87,8 @@ export interface EventMap {
   /** At the home of its name: its node is gone, and with it its state; and it runs elsewhere. */
   childlost: { name: string; kind: string; from: string; epoch: number }
   takenover: { name: string; kind: string; from: string; to: string; epoch: number; state: 'fresh' | 'stored' }
+  /** At the home of the name: that replica of it is the active one now. `from`: which was before, '' when none was */
+  promoted: { name: string; from: string; to: string; on: string }
   /** This node begins to give others their share of its children, and is done. `joined`: for whom */
   redistributing: { cause: 'nodeup' | 'operator'; joined: string; planned: number; of: number }
   redistributed: {

@@ -14,10 +14,11 @@ import type { Events } from '../base/events.js'
 import type { Limits } from '../base/limits.js'
 import type { Clock, Logger } from '../base/ports.js'
 import type { Child, ChildResult } from '../wire/messages.js'
-import { type ChildDirectory, fateOf, isLeftOver, resultOf } from './child-fate.js'
+import { ASK_AGAIN, type ChildDirectory, fateOf, isLeftOver, resultOf } from './child-fate.js'
 import type { What } from './child-outbox.js'
 import type { Endings } from './endings.js'
 import { type Care, type CareEffect, type CareEvent, type CareRules, stepCare } from './machine-child.js'
+import { isGroup, keptUnder, notAlone, stands } from './replica.js'
 import type { Roster } from './roster.js'
 import type { Asker } from './starter.js'
 
@@ -37,12 +38,16 @@ interface CaretakerDeps {
   readonly ask: (node: string, id: number, what: 'start' | 'check', child: Child) => void
   readonly answer: (to: Asker, result: ChildResult) => void
   readonly freshId: () => number
+  /** Names that stand for several children (group-care.ts). */
+  readonly groups: {
+    /** @returns false: it is about one process */
+    request(from: Asker, what: What, given: Child): boolean
+    look(group: string): void
+    viewed(): void
+  }
 }
 
 export type Place = { readonly node: string } | { readonly why: string }
-
-/** The code of a result that means: ask the home that is it now. */
-export const ASK_AGAIN = 'again'
 
 const BEAT_MS = 100
 
@@ -72,7 +77,8 @@ export class Caretaker {
 
   isMine(name: string): boolean {
     const { directory, self, roster } = this.#deps
-    return directory.settled && roster.inStep && directory.homeOf(name) === self()
+    if (!directory.settled || !roster.inStep) return false
+    return directory.homeOf(keptUnder(name, roster.get(name))) === self()
   }
 
   // ---- what is asked of the home
@@ -80,14 +86,17 @@ export class Caretaker {
   request(from: Asker, what: What, given: Child): void {
     const { answer } = this.#deps
     if (!this.isMine(given.name)) return answer(from, { name: given.name, code: ASK_AGAIN, reason: '', node: '' })
-    if (what === 'stop') return this.#stop(from, given.name)
-    if (what === 'update' || what === 'tag' || what === 'note') return this.#update(from, given, what)
-    if (what === 'retry') return this.#retry(from, given.name)
-    this.#want(from, given, what === 'share')
+    if (this.#deps.groups.request(from, what, given)) return
+    const known = this.#deps.roster.get(given.name)
+    if (what === 'retry') return this.retry(from, given.name)
+    if (what === 'want' || what === 'share') return this.want(from, given, what === 'share')
+    if (stands(known) && known.group !== undefined) return answer(from, resultOf(given.name, '', notAlone(known)))
+    if (what === 'stop') return this.stop(from, given.name)
+    if (what === 'update' || what === 'tag' || what === 'note') this.#update(from, given, what)
   }
 
   /** A parked one begins anew: what it failed of is forgotten. */
-  #retry(from: Asker, name: string): void {
+  retry(from: Asker, name: string): void {
     const { directory, roster, answer } = this.#deps
     const known = roster.get(name)
     if (known === undefined || known.status === 'removed') return answer(from, noSuch(name))
@@ -103,7 +112,7 @@ export class Caretaker {
     this.#step(name, { type: 'awaited', id: this.#batchId() })
   }
 
-  #want(from: Asker, given: Child, shared: boolean): void {
+  want(from: Asker, given: Child, shared: boolean): void {
     const { directory, roster, limits, answer } = this.#deps
     const { name } = given
     const known = roster.get(name)
@@ -134,6 +143,8 @@ export class Caretaker {
       this.#cares.delete(name)
       roster.write({ ...given, status: 'wanted', reason: '', after: directory.lookup(name)?.epoch ?? 0 })
     }
+    // It was one of a group, and is no more.
+    if (!this.isMine(name)) return answer(from, { name, code: ASK_AGAIN, reason: '', node: '' })
     this.#await(from, name, !shared)
   }
 
@@ -147,7 +158,7 @@ export class Caretaker {
     roster.whenKept(() => answer(from, resultOf(name, this.#deps.self())))
   }
 
-  #stop(from: Asker, name: string): void {
+  stop(from: Asker, name: string): void {
     const { roster, answer, endings } = this.#deps
     const known = roster.get(name)
     if (known === undefined) return answer(from, noSuch(name))
@@ -172,7 +183,23 @@ export class Caretaker {
   /** The registry, or the record of a child, has changed. */
   changed(name: string): void {
     this.#deps.endings.changed(name)
+    const child = this.#deps.roster.get(name)
+    // Before one of them is started again, another one is active.
+    if (isGroup(child) || child?.group !== undefined) this.#deps.groups.look(child.group ?? name)
     if (this.isMine(name)) this.#step(name, { type: 'look' })
+  }
+
+  /** It is another's now: the home of that one goes on. */
+  left(name: string): void {
+    if (this.isMine(name)) return
+    this.#cares.delete(name)
+    this.#tell(name, { name, code: ASK_AGAIN, reason: '', node: '' })
+  }
+
+  /** Where it was asked for. */
+  askedAt(name: string): string | undefined {
+    const care = this.#cares.get(name)
+    return care?.phase === 'asked' ? care.node : undefined
   }
 
   /** The view has settled, and this node is in step: some names have another home now. */
@@ -186,6 +213,7 @@ export class Caretaker {
       for (const asker of endings.drop(name)) answer(asker, { name, code: ASK_AGAIN, reason: '', node: '' })
     }
     for (const name of [...this.#cares.keys()]) if (!this.isMine(name)) this.#cares.delete(name)
+    this.#deps.groups.viewed()
     for (const { name } of [...roster.all()]) {
       if (!this.isMine(name)) continue
       const care = this.#cares.get(name)
@@ -219,7 +247,7 @@ export class Caretaker {
   #step(name: string, event: CareEvent): void {
     const { roster, directory, endings, clock, rules } = this.#deps
     const child = roster.get(name)
-    if (child === undefined) return void this.#cares.delete(name)
+    if (child === undefined || isGroup(child)) return void this.#cares.delete(name)
     if (child.status === 'removed') {
       this.#cares.delete(name)
       if (!endings.has(name) && isLeftOver(directory, child)) endings.begin(name)
@@ -273,11 +301,14 @@ export class Caretaker {
   }
 
   #ask(child: Child, node: string, id: number): void {
-    const { directory, events, ask } = this.#deps
+    const { directory, events, ask, roster } = this.#deps
     const entry = directory.lookup(child.name)
     // An answer was lost, or another home had asked: it may be in the middle of its init.
     if (entry?.status === 'live' && entry.node === node) return ask(node, id, 'check', child)
     events.emit('childstart', { name: child.name, kind: child.kind, to: node })
+    const group = child.group === undefined ? undefined : roster.get(child.group)
+    // Who starts it must know which one is active: what the roster said of it may have been lost with a link.
+    if (group !== undefined) ask(node, id, 'start', group)
     ask(node, id, 'start', child)
   }
 

@@ -19,9 +19,13 @@ import type { Candidates } from './candidates.js'
 import { Caretaker, type Place } from './caretaker.js'
 import { type ChildDirectory, isLeftOver } from './child-fate.js'
 import { Outbox, type What } from './child-outbox.js'
+import { ChildPlaces } from './child-places.js'
 import { Endings } from './endings.js'
+import { GroupCare } from './group-care.js'
+import { Groups } from './groups.js'
 import type { CareRules } from './machine-child.js'
 import { Orders } from './orders.js'
+import { type Group, isGroup, keptUnder } from './replica.js'
 import { Roster } from './roster.js'
 import { type Asker, Starter } from './starter.js'
 
@@ -46,6 +50,8 @@ interface ChildCareDeps {
   readonly stop: (name: string) => Promise<void>
   /** It is not wanted any more, and this life of it runs here. */
   readonly stopsHere: (name: string) => void
+  /** Which replica of a group is active is new here. */
+  readonly rolesChanged: (names: readonly string[]) => void
 }
 
 export class ChildCare {
@@ -53,12 +59,14 @@ export class ChildCare {
   readonly roster: Roster
   readonly caretaker: Caretaker
   readonly orders: Orders
+  readonly groups: Groups
+  readonly places: ChildPlaces
+  readonly #groupCare: GroupCare
   readonly #starter: Starter
   readonly #endings: Endings
   readonly #outbox: Outbox
   /** Came back from a former life of this node, where they had that epoch. */
   readonly #returned = new Map<string, number>()
-  readonly #ables = new Map<string, readonly string[]>()
   #lastId = 0
 
   constructor(deps: ChildCareDeps) {
@@ -71,7 +79,7 @@ export class ChildCare {
     }
     const answer = (to: Asker, result: ChildResult): void => this.#outbox.answer(to.node, to.id, result)
     const ask = (node: string, id: number, what: What, child: Child): void => this.#outbox.ask(node, id, what, child)
-    const changed = (child: Child): void => this.#recordChanged(child)
+    const changed = (child: Child, before: Child | undefined): void => this.#recordChanged(child, before)
     const stepped = (): void => {
       this.caretaker.viewed()
       this.orders.viewed()
@@ -79,6 +87,16 @@ export class ChildCare {
     this.#outbox = new Outbox({ clock, chunkBytes: limits.chunkBytes, send: (to, message) => this.#send(to, message) })
     this.roster = new Roster({ clock, log, events, limits, self: deps.self, peers, settings, changed, stepped })
     const record = (name: string): Child | undefined => this.roster.get(name)
+    this.groups = new Groups({ self, directory, record })
+    this.places = new ChildPlaces({
+      clock,
+      candidates: deps.candidates,
+      directory,
+      groups: this.groups,
+      record,
+      askedAt: (name) => this.caretaker.askedAt(name),
+      choose: deps.choose,
+    })
     const { start, stop, runsHere, refusal } = deps
     this.#starter = new Starter({ clock, self, directory, wanted: record, runsHere, refusal, start, stop, answer })
     this.#endings = new Endings({
@@ -102,40 +120,57 @@ export class ChildCare {
       limits,
       rules,
       self,
-      isLive: (node) =>
-        node === self() || (directory.mayOwn(node) && peers.live().some((member) => member.node === node)),
+      isLive: (node) => node === self() || this.#isLive(node),
       directory,
       roster: this.roster,
       endings: this.#endings,
-      place: (child, avoid) => this.place(child, avoid),
+      place: (child, avoid) => this.places.place(child, avoid),
       ask,
       answer,
       freshId,
+      groups: {
+        request: (...which) => this.#groupCare.request(...which),
+        look: (group) => this.#groupCare.look(group),
+        viewed: () => this.#groupCare.viewed(),
+      },
     })
-    const home = (name: string): string | undefined => (directory.settled ? directory.homeOf(name) : undefined)
+    this.#groupCare = this.#makeGroupCare(freshId, answer)
+    const home = (name: string): string | undefined =>
+      directory.settled ? this.#homeOf(name, record(name)) : undefined
     this.orders = new Orders({ clock, freshId, home, ask, isSeen: (child) => this.#isSeen(child) })
   }
 
-  /** Where a child that is to start, or to move, should be. */
-  place(child: Child, avoid = ''): Place {
-    const { choose } = this.#deps
-    const able = this.#able(child.kind)
-    if (able.length === 0) return { why: `no member that stays has kind ${child.kind}` }
-    const pinned = child.nodes.length === 0 ? able : able.filter((node) => child.nodes.includes(node))
-    if (pinned.length === 0) return { why: `none of its nodes (${child.nodes.join(', ')}) can take it` }
-    const others = pinned.filter((node) => node !== avoid)
-    return choose(child, others.length === 0 ? pinned : others)
+  /** Is it a member that can have names? */
+  #isLive(node: string): boolean {
+    const { directory, peers } = this.#deps
+    return directory.mayOwn(node) && peers.live().some((member) => member.node === node)
   }
 
-  /** Thousands are placed in one turn, among the same few members. */
-  #able(kind: string): readonly string[] {
-    const { clock, candidates } = this.#deps
-    const known = this.#ables.get(kind)
-    if (known !== undefined) return known
-    if (this.#ables.size === 0) clock.soonest(() => this.#ables.clear())
-    const able = candidates.of(kind)
-    this.#ables.set(kind, able)
-    return able
+  #makeGroupCare(freshId: () => number, answer: (to: Asker, result: ChildResult) => void): GroupCare {
+    const { directory, limits, events, self } = this.#deps
+    return new GroupCare({
+      self: () => self().node,
+      freshId,
+      events,
+      limits,
+      directory,
+      roster: this.roster,
+      groups: this.groups,
+      replicas: this.caretaker,
+      isEnding: (name) => this.#endings.has(name),
+      nodesFor: (group) => this.places.nodesFor(group),
+      answer,
+    })
+  }
+
+  /** One node looks after all replicas of a group. */
+  #homeOf(name: string, record: Child | undefined): string {
+    return this.#deps.directory.homeOf(keptUnder(name, record))
+  }
+
+  /** Is another replica of its group here, or about to start? @returns why it must not come */
+  unfit(name: string, isHere: (name: string) => boolean): string | undefined {
+    return this.places.unfit(name, (other) => isHere(other) || this.#starter.has(other))
   }
 
   // ---- what happens
@@ -162,9 +197,11 @@ export class ChildCare {
     const { name } = entry
     if (this.#isWokenLeftOver(entry, before)) this.#deps.stop(name).catch(() => {})
     if (entry.status === 'ended') this.#returned.delete(name)
+    const group = this.groups.entryChanged(name)
     if (this.roster.get(name) !== undefined) this.caretaker.changed(name)
     this.#starter.changed(name)
     this.orders.changed(name)
+    if (group !== undefined) this.orders.changed(group)
   }
 
   /** A process of a former life of this node goes on. The others may have stopped it meanwhile. */
@@ -201,6 +238,13 @@ export class ChildCare {
   memberUp(node: string): void {
     this.roster.flush()
     this.roster.linkUp(node)
+    this.candidatesChanged()
+  }
+
+  /** A member takes processes in from now on, or no more. */
+  candidatesChanged(): void {
+    this.places.candidatesChanged()
+    this.#groupCare.viewed()
   }
 
   memberDown(node: string): void {
@@ -216,7 +260,7 @@ export class ChildCare {
       tombstones: this.roster.tombstones,
       cares: this.caretaker.size,
       orders: this.orders.size,
-      starting: this.#starter.size + this.#endings.size,
+      starting: this.#starter.size + this.#endings.size + this.#groupCare.size,
     }
   }
 
@@ -227,13 +271,17 @@ export class ChildCare {
     this.orders.close(lost === undefined ? stopped : fail('ERR_LOST', { what: 'a question to the hub', reason: lost }))
     this.caretaker.close()
     this.#endings.close()
+    this.#groupCare.close()
     this.roster.close()
   }
 
   // ---- inside
 
-  #recordChanged(child: Child): void {
+  #recordChanged(child: Child, before: Child | undefined): void {
+    this.groups.changed(child, before)
+    if (before !== undefined && before.group !== child.group) this.caretaker.left(child.name)
     this.caretaker.changed(child.name)
+    if (isGroup(child)) this.#deps.rolesChanged(this.groups.replicas(child.name).map(({ name }) => name))
     this.orders.changed(child.name)
     if (child.status !== 'removed') return
     this.#starter.removed(child)
@@ -245,8 +293,17 @@ export class ChildCare {
   #isSeen({ name, born }: Child): boolean {
     const record = this.roster.get(name)
     if (record === undefined) return false
+    if (isGroup(record)) return this.#isGroupSeen(record)
     const entry = this.#deps.directory.lookup(name)
     return record.born !== born || (entry !== undefined && entry.epoch > record.after)
+  }
+
+  /** One message to each of them would arrive. */
+  #isGroupSeen(group: Group): boolean {
+    const all = this.groups.replicas(group.name)
+    const live = all.filter(({ name }) => this.#deps.directory.lookup(name)?.status === 'live')
+    const least = Math.min(all.length, this.places.nodesFor(group).length)
+    return live.length >= least && group.replicas.active !== 0
   }
 
   #asked(from: string, { id, what, children }: MessageOf<'CHILD_START'>): void {
@@ -265,12 +322,14 @@ export class ChildCare {
         continue
       }
       // Who is the home of a name in a view in which all agree is no matter of opinion.
-      if (from !== self().node && directory.settled && directory.homeOf(name) !== from) {
+      if (from !== self().node && directory.settled && this.#homeOf(name, child) !== from) {
         events.emit('violation', { peer: from, what: `told to ${what} a child whose home it is not`, name })
         continue
       }
       // What the roster said of it may have been lost with a link.
       if ((this.roster.get(name)?.revision ?? -1) < child.revision) this.roster.learn(child, from)
+      // What its replicas, which come behind it, must know.
+      if (isGroup(child)) continue
       if (what === 'start') this.#starter.start(asker, child)
       else if (what === 'check') this.#starter.check(asker, child)
       else this.#starter.gone(asker, child)
@@ -279,6 +338,7 @@ export class ChildCare {
 
   #answered(from: string, { id, results }: MessageOf<'CHILD_DONE'>): void {
     if (this.orders.answered(from, id, results)) return
+    if (from === this.#deps.self().node && this.#groupCare.answered(id, results)) return
     for (const result of results) {
       if (this.#endings.has(result.name)) this.#endings.gone(from, id, result.name)
       else this.caretaker.done(from, id, result)

@@ -4,6 +4,9 @@ import { isNoEnd, NODE_DOWN, NODE_STOPPED } from '../registry/reasons.js'
 import type { Child, ChildResult, Entry } from '../wire/messages.js'
 import type { Fate } from './machine-child.js'
 
+/** The code of a result that means: ask the home that is it now. */
+export const ASK_AGAIN = 'again'
+
 /** What is asked of the registry. */
 export interface ChildDirectory {
   lookup(name: string): Entry | undefined
@@ -11,6 +14,8 @@ export interface ChildDirectory {
   homeOf(name: string): string
   /** Could a member have a name at all? */
   mayOwn(node: string): boolean
+  /** Is this node, as its home, about to give the name to a process? */
+  isGranting(name: string): boolean
   readonly settled: boolean
 }
 

@@ -6,6 +6,7 @@ import type { AnyKind } from '../process/kind.js'
 import { encodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Child } from '../wire/messages.js'
 import { bytesOf } from './children.js'
+import { longestName, REPLICAS_MAX } from './replica.js'
 
 /** When it is started again, as in OTP: always; after a crash, or the death of its node; never. */
 export type Restart = 'permanent' | 'transient' | 'temporary'
@@ -28,6 +29,16 @@ export interface ChildSpec {
   readonly metadata?: unknown
   /** It runs on these only. Default: on any. While none of them is there it waits. */
   readonly nodes?: readonly string[]
+  /**
+   * So many copies, 1 to 64, each on another node; or 'all': one on each member. They have the names `x#1`, `x#2`, and
+   * `x` reaches one of them. Only with `restart: 'permanent'`. Default: one process, named `x`
+   */
+  readonly replicas?: number | 'all'
+  /**
+   * Which replicas are active: 'all', or 'one' of them, which messages for `x` go to; another one is promoted when it
+   * ends. `handleInfo` of each gets `{ type: 'role', role: 'active' | 'passive' }` when it changes. Default 'all'
+   */
+  readonly active?: 'all' | 'one'
 }
 
 const RESTARTS: readonly unknown[] = ['permanent', 'transient', 'temporary']
@@ -40,6 +51,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   'tags',
   'metadata',
   'nodes',
+  'replicas',
+  'active',
 ])
 
 const wrong = (name: unknown, why: string) =>
@@ -73,6 +86,25 @@ const checkMs = (name: string, ms: unknown): number | undefined => {
   throw wrong(name, 'shutdownMs must be a whole number of ms from 0')
 }
 
+/** @throws ERR_NAME_INVALID */
+const checkReplicas = ({ name, replicas, active, restart }: ChildSpec): Child['replicas'] => {
+  if (replicas === undefined) {
+    if (active !== undefined) throw wrong(name, 'active needs replicas')
+    return undefined
+  }
+  const isNumber = Number.isSafeInteger(replicas) && (replicas as number) >= 1 && (replicas as number) <= REPLICAS_MAX
+  if (replicas !== 'all' && !isNumber)
+    throw wrong(name, `replicas must be a whole number from 1 to ${REPLICAS_MAX}, or 'all'`)
+  if (active !== undefined && active !== 'all' && active !== 'one') throw wrong(name, "active must be 'all' or 'one'")
+  if (restart !== undefined && restart !== 'permanent')
+    throw wrong(name, 'with replicas restart must be permanent: there are always so many of them')
+  const count = replicas === 'all' ? 0 : (replicas as number)
+  const longest = longestName(name, count)
+  if (Buffer.byteLength(longest) > 255)
+    throw fail('ERR_NAME_INVALID', { name: JSON.stringify(name.slice(0, 80)), why: 'its replicas have longer ones' })
+  return { count, guided: false, ...(active === 'one' ? { active: 0 } : {}) }
+}
+
 /** Plain data as bytes. @throws ERR_NOT_PORTABLE */
 export const packed = (value: unknown, root: string, limits: Limits): Buffer =>
   encodeValue(value, root, frameValueLimits(limits))
@@ -89,6 +121,7 @@ export const toChild = (spec: ChildSpec, born: string, limits: Limits): Child =>
   if (!RESTARTS.includes(restart)) throw wrong(name, 'restart must be permanent, transient or temporary')
   if (!Array.isArray(args)) throw wrong(name, 'args must be a list')
   const shutdownMs = checkMs(name, spec.shutdownMs)
+  const replicas = checkReplicas(spec)
   const child: Child = {
     name,
     kind: kindName(name, spec.kind),
@@ -104,6 +137,7 @@ export const toChild = (spec: ChildSpec, born: string, limits: Limits): Child =>
     born,
     after: 0,
     ...(shutdownMs === undefined ? {} : { shutdownMs }),
+    ...(replicas === undefined ? {} : { replicas }),
   }
   checkSize(child, limits)
   return child

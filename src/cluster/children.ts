@@ -54,8 +54,9 @@ const compareChildren = (a: Child, b: Child): number =>
   // Nobody writes two records at one revision. If it happens all must still keep the same one.
   compareText(stamp(a), stamp(b))
 
-const stamp = ({ kind, reason, tags, nodes, restart, after, shutdownMs, args, metadata }: Child): string =>
-  JSON.stringify([
+const stamp = (child: Child): string => {
+  const { kind, reason, tags, nodes, restart, after, shutdownMs, args, metadata, group, replicas } = child
+  return JSON.stringify([
     kind,
     reason,
     tags,
@@ -65,7 +66,10 @@ const stamp = ({ kind, reason, tags, nodes, restart, after, shutdownMs, args, me
     shutdownMs,
     args.toString('hex'),
     metadata.toString('hex'),
+    group,
+    [replicas?.count, replicas?.active, replicas?.guided],
   ])
+}
 
 const bucketOf = (name: string): number => hash32(name, 0x5bd1e995) % BUCKETS
 
@@ -116,8 +120,9 @@ export const differing = (table: Children, digest: readonly number[]): Child[] =
 }
 
 /** Bytes that a record takes in a message, roughly. */
-export const bytesOf = ({ name, kind, args, metadata, tags, nodes, reason, born }: Child): number => {
-  let bytes = 80 + args.length + metadata.length + 3 * (name.length + kind.length + reason.length + born.length)
+export const bytesOf = ({ name, kind, args, metadata, tags, nodes, reason, born, group = '' }: Child): number => {
+  const texts = name.length + kind.length + reason.length + born.length + group.length
+  let bytes = 90 + args.length + metadata.length + 3 * texts
   for (const text of tags) bytes += 3 * text.length + 2
   for (const text of nodes) bytes += text.length + 2
   return bytes

@@ -55,6 +55,11 @@ interface DrainDeps {
   readonly table: ProcessTable
   readonly candidates: Candidates
   readonly placement: Placement
+  /** Of some members those that may have that process; or why none of them. */
+  readonly fitting: (
+    name: string,
+    nodes: readonly string[],
+  ) => { readonly nodes: readonly string[] } | { readonly why: string }
   readonly self: () => string
   /** Are there members that stay? */
   readonly others: () => { readonly live: number; readonly staying: number }
@@ -148,19 +153,22 @@ export class Drain {
   }
 
   #turn(item: Item): void {
-    const { candidates, placement, self, others, doubtOf } = this.#deps
+    const { candidates, placement, fitting, self, others, doubtOf } = this.#deps
     const { name, kind, phase } = item.process
     this.#queue.delete(item)
     const doubt = doubtOf(name)
     if (doubt !== undefined)
       return this.#step(item, { type: 'failed', code: 'ERR_IN_DOUBT', reason: doubt, busy: false })
     if (phase === 'ended' || phase === 'moved') return this.#step(item, { type: 'ended' })
-    const able = candidates.of(kind.kind, kind.version).filter((node) => node !== self())
+    const members = candidates.of(kind.kind, kind.version).filter((node) => node !== self())
+    const fit = fitting(name, members)
+    const able = 'nodes' in fit ? fit.nodes : []
     const free = able.filter((node) => !item.leaver.tried.includes(node))
     const place = free.length === 0 ? undefined : placement.place({ name, kind: kind.kind }, free)
     const { live, staying } = others()
     const nobody = live === 0 || (able.length === 0 && staying > 0)
-    this.#step(item, { type: 'turn', place, nobody, perProcessMs: this.#perProcessMs })
+    const why = 'why' in fit && members.length > 0 ? fit.why : 'no member can take it'
+    this.#step(item, { type: 'turn', place, nobody, why, perProcessMs: this.#perProcessMs })
     if (item.leaver.phase === 'moving') void this.#move(item)
   }
 

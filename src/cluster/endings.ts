@@ -82,8 +82,10 @@ export class Endings {
     const { directory, tombstone, members, self, ask, stop } = this.#deps
     const ending = this.#endings.get(name)
     const child = tombstone(name)
-    if (ending === undefined || ending.stopping || ending.waiting !== undefined || !this.#deps.isMine(name)) return
+    if (ending === undefined || ending.stopping || ending.waiting !== undefined) return
+    // Its name is another one's since, maybe with another home.
     if (child === undefined) return this.#over(name, ending)
+    if (!this.#deps.isMine(name)) return
     const isLive = directory.lookup(name)?.status === 'live'
     ending.seen = isLive && (ending.seen || isLeftOver(directory, child))
     if (ending.seen) {

@@ -9,31 +9,15 @@ import type { Identity } from '../base/ids.js'
 import { checkName } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import { checkMs } from '../base/millis.js'
-import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Child, ChildResult } from '../wire/messages.js'
 import type { ChildCare } from './child-care.js'
 import { type ChildDirectory, errorOf } from './child-fate.js'
-import { type ChildSpec, checkSize, checkTags, packed, type Restart, toChild } from './child-spec.js'
+import { type ChildFilter, type ChildInfo, fitter, infoOf } from './child-info.js'
+import { type ChildSpec, checkSize, checkTags, packed, toChild } from './child-spec.js'
 import { checkGuide } from './guided.js'
 import type { PlannedMove } from './rebalance.js'
 import type { Rebalanced, Rebalancer } from './rebalancer.js'
-
-/** A child as this node knows it. */
-export interface ChildInfo {
-  readonly name: string
-  readonly kind: string
-  /** live: it runs on `node`. waiting: it does not, and will. parked: it failed too often; `retry` starts it again. */
-  readonly status: 'live' | 'waiting' | 'parked'
-  /** Where it runs; '' where it does not. */
-  readonly node: string
-  readonly restart: Restart
-  readonly tags: readonly string[]
-  readonly metadata: unknown
-  /** It may run on these only; none: on any. */
-  readonly nodes: readonly string[]
-  /** Why it is parked. */
-  readonly reason: string
-}
+import { isGroup, notAlone, stands } from './replica.js'
 
 export type ChildOutcome =
   | { readonly name: string; readonly ok: true; readonly node: string }
@@ -44,18 +28,8 @@ export interface HubStartOptions {
   readonly onFailure?: 'continue' | 'rollback'
   /** For all, in ms. One that takes longer is ERR_TIMEOUT, and may start later all the same. Default 10_000 */
   readonly timeoutMs?: number
-  /** Where each of them runs: exactly these names. The same as `nodes` of each child. */
+  /** Where each of them runs: exactly these names. As `nodes` of each child; with replicas, a node for each of them. */
   readonly guide?: Readonly<Record<string, string | readonly string[]>>
-}
-
-export interface ChildFilter {
-  readonly kind?: string
-  /** It has all of them. */
-  readonly tags?: readonly string[]
-  readonly node?: string
-  readonly status?: ChildInfo['status']
-  /** Its metadata has these properties with these values. */
-  readonly metadata?: Readonly<Record<string, unknown>>
 }
 
 export interface HubDeps {
@@ -134,7 +108,8 @@ export class Hub {
   }
 
   /**
-   * Takes children out of the hub and stops them. Resolves when no member finds them any more.
+   * Takes children out of the hub and stops them. Resolves when no member finds them any more. Of one with replicas
+   * all are stopped, by their common name: one of them alone is ERR_BAD_ARGUMENT.
    * @returns for each, in order; ERR_NO_PROCESS: the hub has no such child. ERR_TIMEOUT: it is not over yet
    * @throws ERR_NAME_INVALID ERR_BAD_ARGUMENT ERR_NODE_STOPPED
    */
@@ -142,8 +117,15 @@ export class Hub {
     names: string | readonly string[],
     options: { readonly timeoutMs?: number } = {},
   ): Promise<ChildOutcome[]> {
-    const list = (typeof names === 'string' ? [names] : [...names]).map((name) => checkName(name))
+    const list = (typeof names === 'string' ? [names] : [...names]).map((name) => this.#whole(checkName(name)))
     return this.#stop(list, checkMs('timeoutMs of hub.stop()', options.timeoutMs ?? TIMEOUT_MS))
+  }
+
+  /** @throws ERR_BAD_ARGUMENT  it is one of several replicas */
+  #whole(name: string): string {
+    const child = this.#deps.care.roster.get(name)
+    if (child?.group !== undefined && stands(child)) throw notAlone(child)
+    return name
   }
 
   async #stop(names: readonly string[], ms: number): Promise<ChildOutcome[]> {
@@ -153,13 +135,14 @@ export class Hub {
   }
 
   /**
-   * Starts a parked child again, with the failures forgotten.
+   * Starts a parked child again, with the failures forgotten. With replicas: all that are parked, or the one that has
+   * this name.
    * @throws ERR_NO_PROCESS  the hub has no such child. And what its start throws
    */
   async retry(name: string, options: { readonly timeoutMs?: number } = {}): Promise<ChildInfo> {
     const child = this.#record(checkName(name))
     const ms = checkMs('timeoutMs of hub.retry()', options.timeoutMs ?? TIMEOUT_MS)
-    if (child.status === 'parked') {
+    if (child.status === 'parked' || isGroup(child)) {
       const results = await this.#request('retry', [child], ms)
       const result = results.get(name)
       if (result !== undefined && result.code !== '') throw errorOf(result, child.kind, ms)
@@ -168,7 +151,7 @@ export class Hub {
   }
 
   /**
-   * Changes tags or metadata of a child; what is not given stays.
+   * Changes tags or metadata of a child; what is not given stays. Replicas have those of their common name.
    * @throws ERR_NO_PROCESS ERR_BAD_ARGUMENT ERR_NOT_PORTABLE ERR_TIMEOUT
    */
   async update(
@@ -176,7 +159,7 @@ export class Hub {
     change: { readonly tags?: readonly string[]; readonly metadata?: unknown },
   ): Promise<ChildInfo> {
     const { limits } = this.#deps
-    const known = this.#record(checkName(name))
+    const known = this.#record(this.#whole(checkName(name)))
     const tags = change.tags === undefined ? known.tags : checkTags(name, change.tags)
     const metadata = 'metadata' in change ? packed(change.metadata, 'metadata', limits) : known.metadata
     const child: Child = { ...known, tags, metadata }
@@ -187,13 +170,13 @@ export class Hub {
     return this.#info(this.#record(name))
   }
 
-  /** A child of the cluster; undefined when there is none of this name. */
+  /** A child of the cluster; undefined when there is none of this name. One with replicas shows them in `replicas`. */
   lookup(name: string): ChildInfo | undefined {
     const child = this.#deps.care.roster.get(name)
     return child === undefined || child.status === 'removed' ? undefined : this.#info(child)
   }
 
-  /** All children, or those that run here, by name. */
+  /** All children, or those that run here, by name. Of one with replicas each of these: they say whose they are. */
   list(scope: 'local' | 'global' = 'global'): ChildInfo[] {
     if (scope !== 'local' && scope !== 'global')
       throw fail('ERR_BAD_ARGUMENT', { what: 'hub.list()', why: "it takes 'local' or 'global'" })
@@ -212,9 +195,10 @@ export class Hub {
     return this.#all().filter((info) => fits(info))
   }
 
-  /** How many children the cluster has. */
+  /** How many children the cluster has: as many as `list()` shows. */
   count(): number {
-    return this.#deps.care.roster.size
+    const { roster, groups } = this.#deps.care
+    return roster.size - groups.size
   }
 
   /** Those that failed too often and wait for `retry`. */
@@ -237,7 +221,8 @@ export class Hub {
 
   #all(): ChildInfo[] {
     const found: ChildInfo[] = []
-    for (const child of this.#deps.care.roster.all()) if (child.status !== 'removed') found.push(this.#info(child))
+    for (const child of this.#deps.care.roster.all())
+      if (stands(child) && !isGroup(child)) found.push(this.#info(child))
     return found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   }
 
@@ -248,22 +233,7 @@ export class Hub {
   }
 
   #info(child: Child): ChildInfo {
-    const { name, kind, restart, tags, nodes, reason } = child
-    const entry = this.#deps.directory.lookup(name)
-    const isLive = entry?.status === 'live' && !this.#deps.directory.isRecovering(name)
-    const status = child.status === 'parked' ? 'parked' : isLive ? 'live' : 'waiting'
-    const node = status === 'live' ? (entry?.node ?? '') : ''
-    const why = status === 'parked' ? reason : ''
-    return { name, kind, status, node, restart, tags, nodes, metadata: this.#metadata(child), reason: why }
-  }
-
-  /** What cannot be read was not written by `hub.start`. */
-  #metadata({ metadata }: Child): unknown {
-    try {
-      return decodeValue(metadata, frameValueLimits(this.#deps.limits))
-    } catch {
-      return null
-    }
+    return infoOf(child, this.#deps)
   }
 
   #request(
@@ -295,14 +265,3 @@ const bare = (name: string): Child => ({
   born: '',
   after: 0,
 })
-
-const fitter =
-  ({ kind, tags = [], node, status, metadata = {} }: ChildFilter) =>
-  (info: ChildInfo): boolean => {
-    if (kind !== undefined && info.kind !== kind) return false
-    if (node !== undefined && info.node !== node) return false
-    if (status !== undefined && info.status !== status) return false
-    if (!tags.every((tag) => info.tags.includes(tag))) return false
-    const has = typeof info.metadata === 'object' && info.metadata !== null ? info.metadata : {}
-    return Object.entries(metadata).every(([key, value]) => (has as Record<string, unknown>)[key] === value)
-  }

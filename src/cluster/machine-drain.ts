@@ -33,6 +33,8 @@ export type LeaverEvent =
       readonly type: 'turn'
       readonly place: string | undefined
       readonly nobody: boolean
+      /** Why nobody can take it. */
+      readonly why: string
       readonly perProcessMs: number
     }
   | { readonly type: 'moved' }
@@ -79,7 +81,7 @@ const turn = (state: Leaver, event: LeaverEvent & { readonly type: 'turn' }, now
   const until = Math.min(state.until, now + event.perProcessMs)
   if (event.place !== undefined) return { ...state, phase: 'moving', to: event.place, until }
   const refused = state.tried.length > 0
-  const why: Leaver = refused ? state : { ...state, code: 'ERR_NO_PLACE', reason: 'no member can take it' }
+  const why: Leaver = refused ? state : { ...state, code: 'ERR_NO_PLACE', reason: event.why }
   if (event.nobody) return { ...why, phase: 'left' }
   // All have said no: it begins again with the first.
   return { ...why, until, tried: [], at: now + AGAIN_MS }

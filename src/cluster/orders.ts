@@ -8,8 +8,7 @@
 import { fail } from '../base/errors.js'
 import type { Clock, Timer } from '../base/ports.js'
 import type { Child, ChildResult } from '../wire/messages.js'
-import { ASK_AGAIN } from './caretaker.js'
-import { resultOf } from './child-fate.js'
+import { ASK_AGAIN, resultOf } from './child-fate.js'
 import type { What } from './child-outbox.js'
 
 interface OrdersDeps {

@@ -11,6 +11,8 @@ import type { Load } from './load.js'
 export interface Placeable {
   readonly name: string
   readonly kind: string
+  /** Of a replica: the name that it is one of. */
+  readonly group?: string
 }
 
 export interface Placement {

@@ -163,7 +163,9 @@ export class Rebalancer {
     const average = all.length / Math.max(1, counts.size)
     const poor = [...counts].filter(([, count]) => count < average).map(([node]) => node)
     const to = newcomers === undefined ? poor : [...newcomers]
-    const free = all.filter(({ node, child }) => node === self() && child.nodes.length === 0)
+    const free = all.filter(
+      ({ node, child }) => node === self() && child.nodes.length === 0 && child.group === undefined,
+    )
     return planSpread(free, counts, to)
   }
 

@@ -18,6 +18,7 @@ import type { Peers } from '../link/peers.js'
 import { isPlausible } from '../registry/plausible.js'
 import type { Child, MessageOf } from '../wire/messages.js'
 import { bytesOf, createChildren, differing, digestOf, dropRemoved, inParts, putChild } from './children.js'
+import { wrongGroup } from './replica.js'
 
 interface RosterDeps {
   readonly clock: Clock
@@ -219,7 +220,7 @@ export class Roster {
       return `named revision ${child.revision} of a child, far above any that is known`
     if (!isPlausible(child.after, 0, wall)) return `named epoch ${child.after} of a child, far above any clock`
     if (bytesOf(child) > 2 * limits.childBytesMax) return 'named a child above limits.childBytesMax'
-    return undefined
+    return wrongGroup(child)
   }
 
   #put(child: Child): void {

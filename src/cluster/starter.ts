@@ -66,6 +66,11 @@ export class Starter {
     return this.#flights.size + this.#questions.size
   }
 
+  /** Is it about to start here? */
+  has(name: string): boolean {
+    return this.#flights.has(name)
+  }
+
   start(from: Asker, child: Child): void {
     const { name, born } = child
     const { self, answer, runsHere, refusal, wanted, directory } = this.#deps

@@ -86,6 +86,8 @@ export class Admission {
     const { node } = this.#context.self().identity
     if (this.#context.stopping()) return fail('ERR_REFUSED', { node, name, reason: 'it stops' })
     if (this.#context.isLeaving(node)) return fail('ERR_REFUSED', { node, name, reason: 'it is about to leave' })
+    const unfit = this.#context.unfit(name)
+    if (unfit !== undefined) return fail('ERR_REFUSED', { node, name, reason: unfit })
     if (this.#context.moves !== undefined && !link.peer.member)
       return fail('ERR_REFUSED', { node, name, reason: 'its directory is on an engine: nothing comes from outside' })
     const kind = kinds.get(prepare.kind)

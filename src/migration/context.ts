@@ -46,6 +46,8 @@ export interface MoveContext {
   stopping(): boolean
   /** This node, or that member, is about to leave: it takes nothing in. */
   isLeaving(node: string): boolean
+  /** Why a child must not come here, whoever sends it. */
+  unfit(name: string): string | undefined
   /** A process of a former life of this node waits for that name here. */
   isReturning(name: string): boolean
   /** Everyone whose messages a frozen copy of the name dropped is told where it is now. */

@@ -64,6 +64,7 @@ const makeRegistry = (parts: DirectoryParts, floor: number): NodeDirectory => {
       adoptDelegation: (entry) => parts.coordinator.gateways.adopt(entry),
       superseded: (entry) => parts.names.superseded(entry),
       isLeaving: (name) => parts.coordinator.isLeaving(name),
+      isReserved: (name) => parts.hub?.care.groups.has(name) ?? false,
       viewed: () => parts.hub?.viewed(),
       flushed: () => parts.hub?.care.roster.flush(),
     },

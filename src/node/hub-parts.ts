@@ -1,5 +1,5 @@
 /** What a node has for the children of its cluster, joined to its other parts. How it works: cluster/child-care.ts */
-import { fail, reasonOf } from '../base/errors.js'
+import { fail, type MobilityError, reasonOf } from '../base/errors.js'
 import type { Events } from '../base/events.js'
 import type { Identity } from '../base/ids.js'
 import type { Clock } from '../base/ports.js'
@@ -16,9 +16,10 @@ import { COLD_REASON } from '../cluster/machine-child.js'
 import type { Membership } from '../cluster/membership.js'
 import type { Placement } from '../cluster/placement.js'
 import { type LiveChild, Rebalancer } from '../cluster/rebalancer.js'
-import type { ProcessHost } from '../process/host.js'
+import type { Process, ProcessHost } from '../process/host.js'
 import type { AnyKind } from '../process/kind.js'
 import type { ProcessTable } from '../process/process-table.js'
+import { tellRole } from '../process/role.js'
 import type { NodeDirectory } from '../registry/directory.js'
 import { NODE_STOPPED, saidAtEnd } from '../registry/reasons.js'
 import { homeOf, ringOf } from '../registry/rendezvous.js'
@@ -64,14 +65,19 @@ export class HubParts {
   /** What `node.hub` works with in this life of the node. */
   readonly deps: HubDeps
   readonly #deaf: readonly (() => void)[]
-  /** For whoever else places a process: pinned children stay on their nodes. */
+  /** For whoever else places a process, among those that fit. */
   readonly placement: Placement
 
   constructor(parts: HubbedParts) {
     this.#parts = parts
     const { channels, settings, events, registry, membership } = parts
     const { limits } = settings
-    this.#outlet = new Outlet({ channels: () => channels, limits, monitor: (name) => parts.monitors.open(name) })
+    this.#outlet = new Outlet({
+      channels: () => channels,
+      limits,
+      monitor: (name) => parts.monitors.open(name),
+      groups: () => this.care.groups,
+    })
     this.#loads = this.#makeLoads()
     this.placement = this.#makePlacement()
     this.care = this.#makeCare()
@@ -85,6 +91,7 @@ export class HubParts {
     this.deps = { events, limits, self, directory, care, rebalancer, members, stopping, serves }
     registry.watch((entry, before) => this.care.entryChanged(entry, before))
     const uncordoned = events.on('cordoned', ({ node, cordoned }) => {
+      this.care.candidatesChanged()
       if (!cordoned) this.rebalancer.uncordoned(node)
     })
     const returned = events.on('returned', ({ name, formerEpoch }) => this.care.returned(name, formerEpoch))
@@ -108,9 +115,9 @@ export class HubParts {
     return {
       name: placement.name,
       place: (what, candidates) => {
-        const nodes = this.care.roster.get(what.name)?.nodes ?? []
-        const able = nodes.length === 0 ? candidates : candidates.filter((node) => nodes.includes(node))
-        return able.length === 0 ? undefined : placement.place(what, able, loadOf)
+        const child = this.care.roster.get(what.name)
+        const group = child?.group === undefined ? {} : { group: child.group }
+        return placement.place({ ...what, ...group }, candidates, loadOf)
       },
     }
   }
@@ -138,10 +145,16 @@ export class HubParts {
       settings: settingsText(hub),
       choose: (child, nodes) => this.#choose(child, nodes),
       runsHere: (name) => ['running', 'frozen'].includes(table.get(name)?.phase ?? ''),
-      refusal: (name) => startRefusal(this.#parts, name),
+      refusal: (name) => startRefusal(this.#parts, name) ?? this.#refusal(name),
       start: (child) => this.#start(child),
       stop: (name) => this.#outlet.stop(name, 'shutdown'),
       stopsHere: (name) => this.#stopsHere(name),
+      rolesChanged: (names) => {
+        for (const name of names) {
+          const process = table.get(name)
+          if (process !== undefined) this.tellRole(process)
+        }
+      },
     })
   }
 
@@ -150,6 +163,31 @@ export class HubParts {
     const process = this.#parts.table.get(name)
     if (process?.phase !== 'running') return
     void endInTime(this.#parts.world.clock, process, this.shutdownMs(name, process.kind))
+  }
+
+  /** Of some members those that may have that process; or why none of them. */
+  fitting(name: string, nodes: readonly string[]): { readonly nodes: readonly string[] } | { readonly why: string } {
+    const child = this.care.roster.get(name)
+    if (child !== undefined && child.status !== 'removed') return this.care.places.fitting(child, nodes)
+    return nodes.length === 0 ? { why: 'no member can take it' } : { nodes }
+  }
+
+  #refusal(name: string): MobilityError | undefined {
+    const reason = this.unfit(name)
+    return reason === undefined ? undefined : fail('ERR_REFUSED', { name, node: this.#parts.identity.node, reason })
+  }
+
+  /** Why a child must neither start here nor come here. */
+  unfit(name: string): string | undefined {
+    const isHere = (other: string): boolean =>
+      !['moved', 'ended', ''].includes(this.#parts.table.get(other)?.phase ?? '')
+    return this.care.unfit(name, isHere)
+  }
+
+  /** It begins, runs again, or what it should be has changed. */
+  tellRole(process: Process): void {
+    const role = this.care.groups.role(process.name)
+    if (role !== undefined) tellRole(process, role)
   }
 
   /** A home decides nothing in a view of too few members. */
@@ -164,6 +202,7 @@ export class HubParts {
       // With an engine no view is agreed on: two may look after one child for a moment, and its claim is one.
       homeOf: (name) => registry.homeOf?.(name) ?? homeOf(name, ringOf(members().filter(mayOwn))),
       mayOwn,
+      isGranting: (name) => registry.isGranting?.(name) ?? false,
       get settled() {
         return decides()
       },
@@ -172,12 +211,13 @@ export class HubParts {
   }
 
   /** A user's strategy may do anything. */
-  #choose({ name, kind }: Child, nodes: readonly string[]): Place {
+  #choose({ name, kind, group }: Child, nodes: readonly string[]): Place {
     const { placement } = this.#parts.settings.hub
     // A process of a former life of this node, with its state: it must not be overtaken by one without.
     if (this.#parts.returns.awaited(name) !== undefined) return { why: 'it is about to come back where it was' }
     try {
-      const node = placement.place({ name, kind }, nodes, (of) => this.#loads.of(of))
+      const what = { name, kind, ...(group === undefined ? {} : { group }) }
+      const node = placement.place(what, nodes, (of) => this.#loads.of(of))
       if (node === undefined) return { why: `the placement ${placement.name} has no place for it` }
       if (nodes.includes(node)) return { node }
       return { why: `the placement ${placement.name} chose ${String(node)}, which cannot take it` }
@@ -195,7 +235,7 @@ export class HubParts {
     if (returns.awaited(name) !== undefined) throw fail('ERR_ALREADY_STARTED', { name, node: identity.node })
     const entry = await registry.claim(name, kindName)
     if (this.#parts.stopping || this.#parts.over) throw fail('ERR_NODE_STOPPED', { node: identity.node })
-    return beginLife(this.#parts, kind, name, args, entry)
+    return beginLife(this.#parts, kind, name, args, entry, (process) => this.tellRole(process))
   }
 
   #makeRebalancer(): Rebalancer {
@@ -215,10 +255,7 @@ export class HubParts {
       lives: () =>
         [this.#parts.identity, ...membership.live()].map(({ node, incarnation }) => `${node}/${incarnation}`),
       live: () => this.#live(),
-      place: (child) => {
-        const place = this.care.place(child)
-        return 'node' in place ? place.node : undefined
-      },
+      place: (child) => this.care.places.goal(child),
       canGo: (name, to) => {
         const kind = table.get(name)?.kind
         return kind !== undefined && candidates.of(kind.kind, kind.version).includes(to)

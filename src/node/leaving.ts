@@ -63,6 +63,7 @@ export class Leaving {
       table,
       candidates,
       placement: hub.placement,
+      fitting: (name: string, nodes: readonly string[]) => hub.fitting(name, nodes),
       others,
       self: () => this.#parts.identity.node,
       sendMe: (name: string, to: string, options: { readonly timeoutMs?: number }) =>

@@ -32,6 +32,7 @@ interface MovingParts {
   readonly router: Router
   readonly returns: Returns
   readonly stopping: boolean
+  readonly hub: { unfit(name: string): string | undefined }
   isDead(who: Identity | undefined): boolean
 }
 
@@ -60,6 +61,7 @@ export const moveContextOf = (parts: MovingParts): MoveContext => {
     stopping: () => parts.stopping,
     isLeaving: (node) => parts.cordons.isLeaving(node),
     isDead: (identity) => parts.isDead(identity),
+    unfit: (name) => parts.hub.unfit(name),
     isReturning: (name) => parts.returns.awaited(name) !== undefined,
     witness: (name, member, dead, agreed) =>
       parts.registry.witness?.(name, member.node, dead, agreed) ?? { cancel() {} },

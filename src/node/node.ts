@@ -68,7 +68,12 @@ export class MobilityNode {
     const lives = new Lives(parts, () => this.#leaving.reborn())
     this.#lives = lives
     const monitor = (name: string) => lives.current.monitors.open(name)
-    const outlet = new Outlet({ channels: () => lives.current.channels, limits: parts.settings.limits, monitor })
+    const outlet = new Outlet({
+      channels: () => lives.current.channels,
+      limits: parts.settings.limits,
+      monitor,
+      groups: () => lives.current.hub.care.groups,
+    })
     this.#port = outlet
     this.#leaving = new Leaving(lives, outlet)
     this.hub = new Hub(() => lives.current.hub.deps)
@@ -122,7 +127,8 @@ export class MobilityNode {
   async #claim(name: string, kind: AnyKind): Promise<Entry> {
     for (;;) {
       const parts = this.#parts
-      if (parts.returns.awaited(name) !== undefined) throw fail('ERR_ALREADY_STARTED', { name, node: this.name })
+      if (parts.returns.awaited(name) !== undefined || parts.hub.care.groups.has(name))
+        throw fail('ERR_ALREADY_STARTED', { name, node: this.name })
       try {
         const entry = await parts.registry.claim(name, kind.kind)
         // Nobody would end it any more. The claim ends with the node.
@@ -143,12 +149,15 @@ export class MobilityNode {
     return makeRef<K>(checkName(typeof kindOrName === 'string' ? kindOrName : name), this.#port)
   }
 
-  /** Where a name is, as this node knows it now; undefined when nobody has it. */
+  /**
+   * Where a name is, as this node knows it now; undefined when nobody has it. Of a name with replicas the one that a
+   * message would reach, by its own name.
+   */
   whereis(name: string): Whereabouts | undefined {
-    const entry = this.#parts.registry.lookup(name)
+    const entry = this.#parts.registry.lookup(this.#parts.hub.care.groups.find(name))
     if (entry === undefined || entry.status === 'ended') return undefined
     const { kind, node, epoch, via } = entry
-    return { name, kind, node, epoch, ...(via === undefined ? {} : { via: addressText(via) }) }
+    return { name: entry.name, kind, node, epoch, ...(via === undefined ? {} : { via: addressText(via) }) }
   }
 
   /** All live names that this node knows, sorted. */

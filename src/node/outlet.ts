@@ -2,6 +2,7 @@
 import { fail, type MobilityError } from '../base/errors.js'
 import type { Limits } from '../base/limits.js'
 import type { Channels, SendOptions } from '../channel/channels.js'
+import type { Groups } from '../cluster/groups.js'
 import type { Destination } from '../process/destination.js'
 import { checkReason, type ExitReason, type MoveOptions, type MoveResult } from '../process/directives.js'
 import type { Process } from '../process/host.js'
@@ -13,9 +14,13 @@ interface OutletDeps {
   readonly channels: () => Channels
   readonly limits: Limits
   readonly monitor: (name: string) => Monitor
+  /** Names that stand for several processes. */
+  readonly groups: () => Pick<Groups, 'has' | 'resolve'>
 }
 
 const isTimeout = (ms: unknown): boolean => typeof ms === 'number' && ms > 0
+const whichOne = (what: string, name: string) =>
+  fail('ERR_BAD_ARGUMENT', { what, why: `${name} has replicas: say which, as ${name}#1` })
 const wrongTimeout = () => fail('ERR_BAD_ARGUMENT', { what: 'timeoutMs', why: 'it must be a number of ms above 0' })
 
 export class Outlet implements RefPort {
@@ -28,20 +33,25 @@ export class Outlet implements RefPort {
     this.#owner = owner
   }
 
+  /** Local and remote, each message gets its address here. */
+  address(name: string): string {
+    return this.#deps.groups().resolve(name, this.#owner?.name)
+  }
+
   call(name: string, method: string, args: unknown[], { timeoutMs, signal }: CallOptions): Promise<unknown> {
     const { channels, limits } = this.#deps
     const ms = timeoutMs ?? limits.callTimeoutMs
     if (!isTimeout(ms)) return Promise.reject(wrongTimeout())
     const label = `${name}.${method}`
-    return channels().call(name, [method, args], { timeoutMs: ms, signal, owner: this.#owner, label })
+    return channels().call(this.address(name), [method, args], { timeoutMs: ms, signal, owner: this.#owner, label })
   }
 
   cast(name: string, method: string, args: unknown[]): Promise<void> {
-    return this.#deps.channels().cast(name, 'cast', [method, args], this.#inWindow(`${name}.${method}`))
+    return this.#deps.channels().cast(this.address(name), 'cast', [method, args], this.#inWindow(`${name}.${method}`))
   }
 
   send(name: string, message: unknown): Promise<void> {
-    return this.#deps.channels().cast(name, 'info', message, this.#inWindow(`an info to ${name}`))
+    return this.#deps.channels().cast(this.address(name), 'info', message, this.#inWindow(`an info to ${name}`))
   }
 
   #inWindow(label: string): SendOptions {
@@ -61,12 +71,19 @@ export class Outlet implements RefPort {
 
   /** A move has its own times and always ends; so does a stop. */
   #ask(name: string, what: 'sendMe' | 'stop', args: unknown[]): Promise<unknown> {
+    if (this.#deps.groups().has(name)) return Promise.reject(whichOne(`${what} of ${name}`, name))
     const send = { lane: 1, timeoutMs: Number.POSITIVE_INFINITY, owner: this.#owner, label: `${name}.${what}` } as const
     return this.#deps.channels().call(name, [what, args], send)
   }
 
   monitor(name: string): Monitor {
+    this.single('monitor', name)
     return this.#deps.monitor(name)
+  }
+
+  /** @throws ERR_BAD_ARGUMENT  the name stands for several processes */
+  single(what: string, name: string): void {
+    if (this.#deps.groups().has(name)) throw whichOne(`${what} of ${name}`, name)
   }
 }
 

@@ -287,7 +287,8 @@ export class Parts {
     const { clock } = this.world
     const { limits, logger: log } = this.settings
     const monitor = (name: string) => this.monitors.open(name)
-    const ways = { channels: () => this.channels, limits, monitor }
+    const groups = () => this.hub.care.groups
+    const ways = { channels: () => this.channels, limits, monitor, groups }
     return {
       node: this.identity.node,
       clock,
@@ -296,12 +297,15 @@ export class Parts {
       events: this.events,
       scheduler: new Scheduler(clock),
       mayRun: () => !this.over && this.partition.serves && this.pulse.mayRun() && (this.registry.mayRun?.() ?? true),
-      rests: (process) => this.rested(process as ServerProcess),
       ...(this.keeping === undefined ? {} : { keeper: this.keeping }),
       reply: (process, to, outcome, dueAt) =>
         this.keeping === undefined
           ? answer(this, process, to, outcome, dueAt)
           : this.keeping.reply(process, to, outcome, dueAt),
+      rests: (process) => {
+        this.rested(process as ServerProcess)
+        this.hub.tellRole(process)
+      },
       outlet: (process) => new Outlet(ways, process),
       move: (process, to, options, answer) => this.coordinator.move(process, to, options, answer),
       ended: (process, reason) => {

@@ -4,7 +4,7 @@ import type { Events } from '../base/events.js'
 import type { Identity } from '../base/ids.js'
 import type { Channels } from '../channel/channels.js'
 import type { Cordons } from '../cluster/cordons.js'
-import type { ProcessHost } from '../process/host.js'
+import type { Process, ProcessHost } from '../process/host.js'
 import type { AnyKind } from '../process/kind.js'
 import type { ProcessTable } from '../process/process-table.js'
 import { ServerProcess } from '../process/server.js'
@@ -35,6 +35,7 @@ export const startRefusal = (
 /**
  * The first life of a process under a name that was claimed for it.
  * @param args  its own: nobody else has them
+ * @param born  what it is told before all else
  * @returns whether its state was at rest
  * @throws ERR_START_FAILED ERR_START_IGNORED ERR_STORE ERR_UNUSABLE
  */
@@ -44,8 +45,10 @@ export const beginLife = async (
   name: string,
   args: readonly unknown[],
   { epoch, line }: Entry,
+  born?: (process: Process) => void,
 ): Promise<'fresh' | 'stored'> => {
   const process = new ServerProcess(host, { name, kind, args, epoch, line })
+  born?.(process)
   table.set(process)
   channels.routeChanged(name)
   await process.start()

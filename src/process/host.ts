@@ -9,7 +9,7 @@ import type { Limits } from '../base/limits.js'
 import type { Clock, Logger } from '../base/ports.js'
 import type { Destination } from './destination.js'
 import type { ExitReason, MoveOptions } from './directives.js'
-import type { Cursor, OpenCall } from './image.js'
+import type { Cursor, OpenCall, Told } from './image.js'
 import type { KeptReplies } from './kept-replies.js'
 import type { AnyKind } from './kind.js'
 import type { CallId, Envelope, Mailbox, SystemMessage } from './mailbox.js'
@@ -90,6 +90,8 @@ export interface Process {
   /** Calls that were taken and wait for `self.reply`, or for the end of a move or a stop. */
   readonly open: LazyMap<string, OpenCall>
   readonly watches: Watches
+  /** Of a replica: the last that it was told of its role. */
+  told: Told | undefined
   readonly whenEnded: Promise<string>
   /** @returns false when the mailbox is full: the sender keeps the message */
   put(envelope: Envelope): boolean

@@ -32,6 +32,14 @@ export interface Watch {
   readonly line: number
 }
 
+export type Role = 'active' | 'passive'
+
+/** What a replica was told last of its role. `revision`: of the record that says so. */
+export interface Told {
+  readonly role: Role
+  readonly revision: number
+}
+
 /** Everything that travels. Times are what is left, in ms. */
 export interface ProcessImage {
   readonly handed: unknown
@@ -45,7 +53,11 @@ export interface ProcessImage {
   readonly cursors: Iterable<readonly [string, Cursor]>
   readonly replies: readonly KeptReply[]
   readonly open: readonly OpenCall[]
+  readonly told?: Told | undefined
 }
+
+/** In the order of their numbers on the wire. */
+const ROLES: readonly Role[] = ['active', 'passive']
 
 export const callIdToWire = (id: CallId): unknown[] => [id.origin, id.lane, id.seq]
 
@@ -70,6 +82,7 @@ export const imageToWire = (image: ProcessImage, now: number): unknown[] => {
     [...image.cursors].map(([key, cursor]) => [key, cursor.incarnation, cursor.next]),
     image.replies.map((reply) => [callIdToWire(reply.to), reply.body, left(reply.dueAt)]),
     image.open.map((call) => [callIdToWire(call.to), left(call.dueAt)]),
+    image.told === undefined ? [] : [ROLES.indexOf(image.told.role), image.told.revision],
   ]
 }
 
@@ -160,6 +173,15 @@ class ImageReader {
     return { to: this.callId(to), body, dueAt: this.moment(left, 'a reply') }
   }
 
+  /** Not there in images of nodes that know no roles. */
+  told(value: unknown): Told | undefined {
+    const [number, revision] = this.list(value ?? [], 'the role')
+    if (number === undefined) return undefined
+    const role = ROLES[this.whole(number, 'the role')]
+    if (role === undefined) throw this.wrong('the role is none')
+    return { role, revision: this.whole(revision, 'the role') }
+  }
+
   open(value: unknown): OpenCall {
     const [to, left] = this.list(value, 'an open call')
     return { to: this.callId(to), dueAt: this.moment(left, 'an open call') }
@@ -190,5 +212,6 @@ export const imageFromWire = (name: string, wire: unknown, now: number): Process
     cursors: read.list(parts[8], 'the cursors').map((value) => read.cursor(value)),
     replies: read.list(parts[9], 'the replies').map((value) => read.reply(value)),
     open: read.list(parts[10], 'the open calls').map((value) => read.open(value)),
+    told: read.told(parts[11]),
   }
 }

@@ -46,6 +46,7 @@ export const dehydrate = (process: Process, handed: unknown): ProcessImage => {
     cursors: process.cursors,
     replies: [...process.replies],
     open: [...process.open.values()],
+    told: process.told,
   }
 }
 
@@ -78,5 +79,6 @@ export const restore = (
   for (const [key, cursor] of image.cursors) process.cursors.set(key, cursor)
   for (const reply of image.replies) process.replies.add(reply)
   for (const call of image.open) process.open.set(callKey(call.to), call)
+  process.told = image.told
   return process
 }

@@ -11,6 +11,10 @@ import type { AnyKind, CallOptions, CallsOf, CastsOf, Monitor, Ref } from './kin
 
 /** What a ref needs of the node, or of the process that holds it. */
 export interface RefPort {
+  /** The process that a message for the name goes to: itself, or one of its replicas. */
+  address(name: string): string
+  /** @throws ERR_BAD_ARGUMENT  the name stands for several processes */
+  single(what: string, name: string): void
   call(name: string, method: string, args: unknown[], options: CallOptions): Promise<unknown>
   cast(name: string, method: string, args: unknown[]): Promise<void>
   send(name: string, message: unknown): Promise<void>

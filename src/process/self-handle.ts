@@ -160,7 +160,9 @@ export class SelfHandle implements Self<unknown, never> {
   }
 
   monitor(name: string): MonitorId {
-    return this.#check().watches.add(name)
+    const process = this.#check()
+    this.#outlet.single('monitor', name)
+    return process.watches.add(name)
   }
 
   demonitor(monitor: MonitorId): void {
@@ -184,20 +186,26 @@ export class SelfHandle implements Self<unknown, never> {
     const outlet = this.#outlet
     const check = () => this.#check()
     return {
+      address: (name) => outlet.address(name),
+      single: (what, name) => outlet.single(what, name),
       call: async (name, method, args, options) => {
-        if (check().name === name) throw fail('ERR_CALLING_SELF', { name })
-        return outlet.call(name, method, args, options)
+        const process = check()
+        const to = outlet.address(name)
+        if (process.name === to) throw fail('ERR_CALLING_SELF', { name })
+        return outlet.call(to, method, args, options)
       },
       cast: (name, method, args) =>
         handled(() => {
           const process = check()
-          if (process.name === name) return postToSelf(process, { what: 'cast', method, args })
-          return outlet.cast(name, method, args)
+          const to = outlet.address(name)
+          if (process.name === to) return postToSelf(process, { what: 'cast', method, args })
+          return outlet.cast(to, method, args)
         }),
       send: (name, message) =>
         handled(() => {
           const process = check()
-          return process.name === name ? postToSelf(process, { what: 'info', message }) : outlet.send(name, message)
+          const to = outlet.address(name)
+          return process.name === to ? postToSelf(process, { what: 'info', message }) : outlet.send(to, message)
         }),
       sendMe: async (name, to, options) => {
         if (check().name === name) throw fail('ERR_CALLING_SELF', { name })

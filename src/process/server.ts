@@ -33,7 +33,7 @@ import {
 import { type ExitReason, exitText, isCrash } from './directives.js'
 import { farewell } from './farewell.js'
 import type { Phase, Process, ProcessHost } from './host.js'
-import type { Cursor, OpenCall, Watch } from './image.js'
+import type { Cursor, OpenCall, Told, Watch } from './image.js'
 import { KeptReplies } from './kept-replies.js'
 import type { AnyKind, Down } from './kind.js'
 import { type CallId, callKey, type Envelope, GOES_ON, Mailbox, type SystemMessage } from './mailbox.js'
@@ -61,6 +61,8 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
   readonly replies = new KeptReplies()
   readonly open = new LazyMap<string, OpenCall>()
   readonly watches: Watches
+  /** Of a replica: its role, as it knows it. */
+  told: Told | undefined
   readonly #self: SelfHandle
   /** A handler runs (it is asynchronous), so nothing else may. */
   #busy = false
@@ -188,8 +190,7 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
     // Only its freeze waits for the handler that runs, and no longer than the move may take.
     if (message.what === 'sendMe') return this.host.move(this, message.to, message.options, message.from)
     this.mailbox.system(message)
-    // It may have waited for the end of a move, and the process has ended meanwhile.
-    if (this.phase === 'ended') farewell(this, 'it had ended already')
+    if (this.phase === 'ended') farewell(this, 'it ended while this waited for a move')
     else this.wake()
   }
 
@@ -231,14 +232,13 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
   }
 
   #run(envelope: Envelope, callback: () => unknown): void {
-    const self = this.#self
     let result: unknown
     try {
       result = callback()
     } catch (error) {
       return this.#conclude(envelope, judgeThrow(this, envelope, error))
     }
-    if (!types.isPromise(result)) return this.#conclude(envelope, judge(this, self, envelope, result))
+    if (!types.isPromise(result)) return this.#conclude(envelope, judge(this, this.#self, envelope, result))
     this.#busy = true
     // Killed meanwhile, its caller must hear of it.
     if (envelope.what === 'call') this.open.set(callKey(envelope.from), { to: envelope.from, dueAt: envelope.dueAt })
@@ -247,7 +247,7 @@ export class ServerProcess implements Process, Runnable, TimerOwner, WatchOwner 
       this.#rests()
     }
     result.then(
-      (value) => finish(() => judge(this, self, envelope, value)),
+      (value) => finish(() => judge(this, this.#self, envelope, value)),
       (error: unknown) => finish(() => judgeThrow(this, envelope, error)),
     )
   }

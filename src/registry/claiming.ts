@@ -27,6 +27,8 @@ interface ClaimingDeps {
   readonly homeOf: (name: string) => string
   /** Whether its last life has ended is not known yet: claims wait. */
   readonly isOpen: (name: string) => boolean
+  /** No process may have it. */
+  readonly isReserved: (name: string) => boolean
   /** Behind all that this node has published. */
   readonly send: (node: string, message: Message) => void
   /** Puts it into the table; all members are told before they hear anything else from this node. */
@@ -77,7 +79,9 @@ export class Claiming {
     if (!isName(name)) return
     if (!this.#grants.has(name) && this.#grants.size >= limits.registryEntriesMax) return
     const { node, incarnation } = from
-    this.#grant(name, { type: 'asked', asked: { node, incarnation, id, kind, view, at: clock.now() } })
+    const asked: Asked = { node, incarnation, id, kind, view, at: clock.now() }
+    if (this.#deps.isReserved(name)) return this.#answer(asked, 'taken', 0, undefined, '')
+    this.#grant(name, { type: 'asked', asked })
     this.#deps.wake()
   }
 
@@ -117,6 +121,11 @@ export class Claiming {
   viewChanged(): void {
     this.#eachGrant({ type: 'viewChanged' })
     for (const name of [...this.#claims.keys()]) this.#claim(name, { type: 'viewChanged' })
+  }
+
+  /** Is it, as a home, about to give it? */
+  isGranting(name: string): boolean {
+    return this.#grants.has(name)
   }
 
   settled(): void {

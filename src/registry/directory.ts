@@ -115,6 +115,8 @@ export interface NodeDirectory extends Directory {
   readonly moves?: MoveLedger | undefined
   /** Which member decides on a name, in a view that all have agreed on. Default: nobody has agreed on anything. */
   homeOf?(name: string): string
+  /** Is this node, as the home of that name, about to give it to somebody? Default: nobody is asked for names here. */
+  isGranting?(name: string): boolean
   /** The members that this node sees are enough again, if they were not: verdicts and claims go on. */
   decide?(): void
   /** For tests that look for leaks. */

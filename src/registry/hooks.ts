@@ -10,6 +10,8 @@ export interface RegistryHooks {
   superseded(entry: Entry): void
   /** Is it on its way to another node, frozen here? Default: none is. */
   isLeaving?(name: string): boolean
+  /** Does the name stand for something else, so that no process may have it? Default: none does. */
+  isReserved?(name: string): boolean
   /** The members are others, or all agree on them. */
   viewed?(): void
   /** Something is about to be said: what else was published stands before it. */

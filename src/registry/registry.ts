@@ -87,18 +87,14 @@ export class Registry implements Directory {
       freshId: () => ++this.#questions,
       send: (to: string, message: Message) => this.#send(to, message),
       wake: () => this.#wake(),
+      publish: (entry: Entry) => this.publish(entry),
     }
     this.#listings = new Listings({ ...shared, peers, limits })
     this.#griefs = new Griefs({ ...shared, clock, isLive: (life) => this.#isLive(life) })
     this.#digests = new Digests({ ...shared, peers, clock, events, listings: this.#listings })
-    this.#claiming = new Claiming({ ...shared, clock, limits, publish: (entry) => this.publish(entry) })
-    this.#verdicts = new Verdicts({
-      ...shared,
-      peers,
-      publish: (entry) => this.publish(entry),
-      holds: (...which) => hooks.holds(...which),
-      adoptDelegation: (entry) => hooks.adoptDelegation(entry),
-    })
+    this.#claiming = new Claiming({ ...shared, clock, limits, isReserved: (name) => hooks.isReserved?.(name) ?? false })
+    const adoptDelegation = (entry: Entry): void => hooks.adoptDelegation(entry)
+    this.#verdicts = new Verdicts({ ...shared, peers, holds: (...which) => hooks.holds(...which), adoptDelegation })
     this.#stepViews({ type: 'waiting', waiting: deps.expecting?.() ?? false })
     if (this.#views.waiting) this.#wake()
     this.#ledger.watch((entry, _, change) => {
@@ -111,6 +107,10 @@ export class Registry implements Directory {
 
   claim(name: string, kind: string, line?: number): Promise<Entry> {
     return this.#claiming.claim(name, kind, line)
+  }
+
+  isGranting(name: string): boolean {
+    return this.#claiming.isGranting(name)
   }
 
   /** Asks a member whether that life is over for it too. No answer, or no: ask again. */

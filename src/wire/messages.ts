@@ -35,8 +35,15 @@ const entry = record({
 const member = record({ node: label, incarnation: uint(), address })
 
 /**
+ * Of a name that stands for several: how many there are, 0: one on each member. `active`: the number of the one that is
+ * active, 0: none yet; not there: all are. `guided`: `nodes` has one node for each of them, in order.
+ */
+const replicas = record({ count: uint(64), active: optional(uint(1_024)), guided: flag })
+
+/**
  * A child of the cluster: what is wanted under a name (cluster/children.ts). `args` and `metadata` are encoded values.
  * `after`: lives of the name up to this epoch are none of this record's. `born` tells one wish from the next one.
+ * `group`: the name that it is a replica of.
  */
 const child = record({
   name,
@@ -53,6 +60,8 @@ const child = record({
   born: text(160),
   after: epoch,
   shutdownMs: optional(uint()),
+  group: optional(name),
+  replicas: optional(replicas),
 })
 
 /** What became of a child: no code is success; `node` runs it, or has the name. */

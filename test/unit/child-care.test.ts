@@ -70,6 +70,7 @@ class Lab {
         isRecovering: () => false,
         homeOf: () => this.home,
         mayOwn: () => true,
+        isGranting: () => false,
         get settled() {
           return lab.settled
         },
@@ -93,6 +94,7 @@ class Lab {
         return 'fresh'
       },
       stopsHere: () => {},
+      rolesChanged() {},
       stop: async (name) => {
         this.stopped.push(name)
         this.runs.delete(name)

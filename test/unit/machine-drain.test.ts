@@ -6,6 +6,7 @@ const turn = (place: string | undefined, nobody = false): LeaverEvent => ({
   type: 'turn',
   place,
   nobody,
+  why: 'no member can take it',
   perProcessMs: 1_000,
 })
 const failed = (
