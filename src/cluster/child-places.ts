@@ -64,8 +64,9 @@ export class ChildPlaces {
   }
 
   /**
-   * Each node computes the same for all of a group, one after the other: so no two of them go to one newcomer. A free
-   * node is for the one that waits; and where each member has one, nobody has to go.
+   * The nodes where its group should be, as if it started now: who is on one of them stays, and each of the others
+   * goes to one that is free. So a newcomer gets one of a group at most, the same one wherever it is asked, and nothing
+   * moves between the others. While one waits nobody goes: a free node is for that one.
    */
   #goalOfReplica(child: Child, name: string): string | undefined {
     const { directory, groups, record } = this.#deps
@@ -73,20 +74,32 @@ export class ChildPlaces {
     if (!isGroup(group) || group.replicas.count === 0) return undefined
     const replicas = groups.replicas(name)
     const at = new Map<string, string>()
+    const ideals = new Map<string, string>()
     for (const one of replicas) {
       const entry = directory.lookup(one.name)
-      if (entry?.status !== 'live' || directory.isRecovering(one.name)) return undefined
+      const place = this.#placeBeside(one, ideals)
+      if (entry?.status !== 'live' || directory.isRecovering(one.name) || 'why' in place) return undefined
       at.set(one.name, entry.node)
+      ideals.set(place.node, one.name)
     }
-    const taken = new Map([...at].map(([holder, node]) => [node, holder]))
-    for (const one of replicas) {
-      const others = new Map([...taken].filter(([, holder]) => holder !== one.name))
-      const place = this.#placeBeside(one, others)
-      const node = 'node' in place ? place.node : at.get(one.name)
-      if (one.name === child.name) return node
-      if (node !== undefined) taken.set(node, one.name)
+    const occupied = new Set(at.values())
+    const goers = replicas.filter((one) => {
+      const node = at.get(one.name) ?? ''
+      return !ideals.has(node) || !this.#takes(one, node)
+    })
+    for (const one of goers) {
+      const free = [...ideals].filter(([node]) => !occupied.has(node))
+      const own = free.find(([, owner]) => owner === one.name) ?? free.find(([node]) => this.#takes(one, node))
+      if (one === child) return own?.[0]
+      if (own !== undefined) occupied.add(own[0])
     }
     return undefined
+  }
+
+  /** Would the strategy have it there? */
+  #takes(child: Child, node: string): boolean {
+    const place = fitting(child, [node], NOBODY)
+    return 'nodes' in place && 'node' in this.#deps.choose(child, [node])
   }
 
   /** Node -> which other replica of its group is there, or was asked for there. */

@@ -36,11 +36,12 @@ export const rendezvous = (): Placement => {
   let last: { readonly candidates: readonly string[]; readonly ring: Ring } = { candidates: [], ring: [] }
   return {
     name: 'rendezvous',
-    place({ name }, candidates) {
+    // Replicas share a ring: who joins takes the place of one of them at most.
+    place({ name, group = name }, candidates) {
       const same = candidates.length === last.candidates.length && candidates.every((n, i) => n === last.candidates[i])
       // Thousands of names are placed among the same few members.
       if (!same) last = { candidates: [...candidates], ring: ringOf(candidates) }
-      return homeOf(name, last.ring) || undefined
+      return homeOf(group, last.ring) || undefined
     },
   }
 }

@@ -3,12 +3,12 @@
  * each change is told once, wherever it lives, and a node that knows less than the one before says nothing.
  */
 import type { Process } from './host.js'
-import type { Role, Told } from './image.js'
+import type { Told } from './image.js'
 
 /** What `handleInfo` of a replica gets when it begins, and when its role changes: once each, also over a move. */
 export interface RoleChange {
   readonly type: 'role'
-  readonly role: Role
+  readonly role: 'active' | 'passive'
 }
 
 /** One that does not run is told where it runs next. */
