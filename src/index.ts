@@ -22,6 +22,7 @@ export { type Placeable, type Placement, rendezvous } from './cluster/placement.
 export type { PartitionPolicy } from './cluster/quorum.js'
 export type { PlannedMove } from './cluster/rebalance.js'
 export type { Rebalanced } from './cluster/rebalancer.js'
+export { type GossipOptions, gossip, type PubsubOptions, pubsub, type Sync } from './cluster/sync-strategy.js'
 export type { Parked } from './migration/parked.js'
 export { createNode, MobilityNode, type NodeStats, type StartOptions, type Whereabouts } from './node/node.js'
 export type { NodeOptions } from './node/options.js'

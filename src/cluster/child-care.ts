@@ -5,8 +5,8 @@
  *                                                       |    '--stop, gone-- endings.ts
  *                                                       '--> roster.ts --CHILDREN--> all members
  *
- * Order on each link: what was published, then what the roster has written, then the question or the answer. So who is
- * answered knows the record, and who is asked to start something knows that it is wanted.
+ * Order on each link: what was published, then what the roster has written of it, then the question or the answer. So
+ * who is answered knows the record, and who is asked to start something knows that it is wanted.
  */
 import { fail, type MobilityError } from '../base/errors.js'
 import type { Events } from '../base/events.js'
@@ -28,6 +28,7 @@ import { Orders } from './orders.js'
 import { type Group, isGroup, keptUnder } from './replica.js'
 import { Roster } from './roster.js'
 import { type Asker, Starter } from './starter.js'
+import type { Sync } from './sync-strategy.js'
 
 interface ChildCareDeps {
   readonly clock: Clock
@@ -41,6 +42,7 @@ interface ChildCareDeps {
   readonly rules: CareRules
   /** How this node places and moves children, in words. */
   readonly settings: string
+  readonly sync: Sync
   /** @param nodes  could take it; never empty */
   readonly choose: (child: Child, nodes: readonly string[]) => Place
   readonly runsHere: (name: string) => boolean
@@ -71,7 +73,7 @@ export class ChildCare {
 
   constructor(deps: ChildCareDeps) {
     this.#deps = deps
-    const { clock, log, events, limits, peers, directory, rules, settings } = deps
+    const { clock, log, events, limits, peers, directory, rules, settings, sync } = deps
     const self = (): string => deps.self().node
     const freshId = (): number => {
       this.#lastId += 1
@@ -85,7 +87,7 @@ export class ChildCare {
       this.orders.viewed()
     }
     this.#outbox = new Outbox({ clock, chunkBytes: limits.chunkBytes, send: (to, message) => this.#send(to, message) })
-    this.roster = new Roster({ clock, log, events, limits, self: deps.self, peers, settings, changed, stepped })
+    this.roster = new Roster({ clock, log, events, limits, self: deps.self, peers, settings, sync, changed, stepped })
     const record = (name: string): Child | undefined => this.roster.get(name)
     this.groups = new Groups({ self, directory, record })
     this.places = new ChildPlaces({
@@ -350,7 +352,7 @@ export class ChildCare {
     // A home of one's own is asked the same way, without the network; in a turn of its own, as from there.
     if (to === self().node) return clock.soonest(() => void this.received(to, message))
     directory.flush()
-    this.roster.flush()
+    this.roster.ahead(to, message)
     peers.send(to, message)
   }
 }

@@ -2,6 +2,7 @@
 import { fail } from '../base/errors.js'
 import { hotSwap, type MigrationStrategy } from './migration-strategy.js'
 import { type Placement, rendezvous } from './placement.js'
+import { pubsub, type Sync } from './sync-strategy.js'
 
 /** All members should have the same: a `mismatch` event tells of one that has not. */
 export interface HubOptions {
@@ -15,6 +16,8 @@ export interface HubOptions {
   readonly consentMs?: number
   /** How a child moves: `hotSwap()` (the default) or `coldSwap()`. */
   readonly migration?: MigrationStrategy
+  /** How the members tell each other of children: `pubsub()` (the default), or `gossip()` for many nodes. */
+  readonly sync?: Sync
   /** A child that fails more often than `max` within `withinMs` is parked. Default 5 within 60_000 */
   readonly restarts?: { readonly max?: number; readonly withinMs?: number }
 }
@@ -25,13 +28,22 @@ export interface HubSettings {
   readonly width: number
   readonly consentMs: number
   readonly migration: MigrationStrategy
+  readonly sync: Sync
   readonly restartsMax: number
   readonly withinMs: number
 }
 
 const wrong = (option: string, why: string) => fail('ERR_OPTION', { option: `hub${option}`, why })
 
-const KNOWN: ReadonlySet<string> = new Set(['placement', 'rebalance', 'width', 'consentMs', 'migration', 'restarts'])
+const KNOWN: ReadonlySet<string> = new Set([
+  'placement',
+  'rebalance',
+  'width',
+  'consentMs',
+  'migration',
+  'sync',
+  'restarts',
+])
 
 const whole = (option: string, value: unknown, usual: number, least: number): number => {
   if (value === undefined) return usual
@@ -57,6 +69,13 @@ const checkMigration = (migration: unknown): MigrationStrategy => {
   throw wrong('.migration', 'must be hotSwap(...) or coldSwap(...)')
 }
 
+const checkSync = (sync: unknown): Sync => {
+  if (sync === undefined) return pubsub()
+  const { name } = (typeof sync === 'object' && sync !== null ? sync : {}) as Partial<Sync>
+  if (name === 'pubsub' || name === 'gossip') return sync as Sync
+  throw wrong('.sync', 'must be pubsub(...) or gossip(...)')
+}
+
 /** @throws ERR_OPTION */
 export const checkHub = (options: HubOptions = {}): HubSettings => {
   if (typeof options !== 'object' || options === null) throw wrong('', 'must be an object')
@@ -70,16 +89,18 @@ export const checkHub = (options: HubOptions = {}): HubSettings => {
     width: whole('.width', options.width, 64, 1),
     consentMs: whole('.consentMs', options.consentMs, 60_000, 1),
     migration: checkMigration(options.migration),
+    sync: checkSync(options.sync),
     restartsMax: whole('.restarts.max', restarts.max, 5, 0),
     withinMs: whole('.restarts.withinMs', restarts.withinMs, 60_000, 1),
   }
 }
 
 /** To see whether all members have the same. */
-export const settingsText = ({ placement, active, migration }: HubSettings): string =>
+export const settingsText = ({ placement, active, migration, sync }: HubSettings): string =>
   [
     placement.name.slice(0, 64),
     active ? 'active' : 'passive',
     migration.name,
     migration.handover ? 'with state' : 'without state',
+    sync.name,
   ].join(', ')

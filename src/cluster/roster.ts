@@ -1,14 +1,14 @@
 /**
  * The table of children (children.ts) of this node, and how the members come to have the same one:
  *
- *   write (at the home of the name) --CHILDREN--> all members, at the end of the turn
- *   every REPAIR_MS, to one member: the digest --> what differs, both ways
+ *   write (at the home of the name) --CHILDREN--> all members: at the end of the turn, or through others (telling.ts)
+ *   every syncIntervalMs, to one member: the digest --> what differs, both ways
  *   a new view has settled, a link is up: the digest to each --> ... --all have answered--> in step
  *
  * So a newcomer gets everything, and what was missed is found again (scenario 50). A record is told by whoever has it;
  * only the home of a name changes it (caretaker.ts). A new home begins only when it is in step: what the home before it
- * has written it has then heard, from that one on its link before the view (registry.ts flushes), or if that one is
- * dead from whoever had heard it (scenario 57).
+ * has written it has then heard, from that one on its link before the view (registry.ts flushes) or with its digest, or
+ * if that one is dead from whoever had heard it (scenario 57).
  */
 import type { Events } from '../base/events.js'
 import { type Identity, isName } from '../base/ids.js'
@@ -16,9 +16,11 @@ import type { Limits } from '../base/limits.js'
 import type { Clock, Logger, Timer } from '../base/ports.js'
 import type { Peers } from '../link/peers.js'
 import { isPlausible } from '../registry/plausible.js'
-import type { Child, MessageOf } from '../wire/messages.js'
-import { bytesOf, createChildren, differing, digestOf, dropRemoved, inParts, putChild } from './children.js'
+import type { Child, Message, MessageOf } from '../wire/messages.js'
+import { bytesOf, createChildren, differing, digestOf, dropRemoved, putChild } from './children.js'
 import { wrongGroup } from './replica.js'
+import type { Sync } from './sync-strategy.js'
+import { Telling } from './telling.js'
 
 interface RosterDeps {
   readonly clock: Clock
@@ -29,6 +31,7 @@ interface RosterDeps {
   readonly peers: Peers
   /** How this node places and moves: all should agree. */
   readonly settings: string
+  readonly sync: Sync
   /** It is in the table. */
   readonly changed: (child: Child, before: Child | undefined) => void
   /** It is in step with all members. */
@@ -37,7 +40,6 @@ interface RosterDeps {
 
 type Compare = 'nothing' | 'wanted' | 'all'
 
-const REPAIR_MS = 5_000
 const AGAIN_MS = 1_000
 
 /** What a home says of a child; the roster adds what orders it. */
@@ -46,14 +48,14 @@ type Written = Omit<Child, 'revision' | 'by'>
 export class Roster {
   readonly #deps: RosterDeps
   readonly #table = createChildren()
-  readonly #pending = new Map<string, Child>()
+  readonly #telling: Telling
   /** Members whose settings differ, told once each. */
   readonly #odd = new Map<string, string>()
   /** Members that have not answered since the view has settled or their link came up, and what they were asked. */
   readonly #waiting = new Map<string, number>()
   /** Who waits until another member has what was written: not asked for yet; by the question. */
   readonly #unkept: (() => void)[] = []
-  readonly #keeping = new Map<number, readonly (() => void)[]>()
+  readonly #keeping = new Map<number, { readonly thens: readonly (() => void)[]; readonly children: Child[] }>()
   #full = false
   #asked = 0
   #turn = 0
@@ -62,6 +64,8 @@ export class Roster {
 
   constructor(deps: RosterDeps) {
     this.#deps = deps
+    const { clock, peers, sync, limits } = deps
+    this.#telling = new Telling({ clock, peers, sync, chunkBytes: limits.chunkBytes })
   }
 
   get(name: string): Child | undefined {
@@ -88,17 +92,22 @@ export class Roster {
     const revision = Math.max(Math.floor(clock.wall()), known + 1)
     const child: Child = { ...written, revision, by: self().node }
     this.#put(child)
-    if (this.#pending.size === 0) clock.soon(() => this.flush())
-    this.#pending.set(child.name, child)
+    this.#telling.wrote(child)
     return child
   }
 
-  /** Tells the members now. */
+  /** The registry is about to say something. */
   flush(): void {
-    if (this.#pending.size === 0 || this.#closed) return
-    const children = [...this.#pending.values()]
-    this.#pending.clear()
-    for (const part of this.#parts(children)) this.#deps.peers.broadcast(part)
+    this.#telling.flush()
+  }
+
+  /** Something about children is about to be said to that member. */
+  ahead(node: string, message: Message): void {
+    if (message.type !== 'CHILD_DONE') return this.#telling.flush()
+    this.#telling.beforeAnswer(
+      node,
+      message.results.map(({ name }) => name),
+    )
   }
 
   /** Calls back once another member has all that was written up to now: it outlives this node. Alone, at once. */
@@ -110,7 +119,7 @@ export class Roster {
 
   #keep(): void {
     this.#asked += 1
-    this.#keeping.set(this.#asked, this.#unkept.splice(0))
+    this.#keeping.set(this.#asked, { thens: this.#unkept.splice(0), children: this.#telling.unkept })
     this.#askAny(this.#asked, 'nothing')
     this.#arm()
   }
@@ -121,13 +130,15 @@ export class Roster {
     if (live.length === 0) return this.#kept(ask)
     this.#turn += 1
     const from = this.#turn % live.length
+    const children = this.#keeping.get(ask)?.children ?? []
     for (const { node } of [...live.slice(from), ...live.slice(0, from)])
-      if (this.#sendDigest(node, ask, 0, compare)) return
+      if (this.#telling.tell(node, children) && this.#sendDigest(node, ask, 0, compare)) return
   }
 
   #kept(ask: number): void {
-    const thens = this.#keeping.get(ask) ?? []
+    const { thens, children } = this.#keeping.get(ask) ?? { thens: [], children: [] }
     this.#keeping.delete(ask)
+    this.#telling.kept(children)
     for (const then of thens) then()
   }
 
@@ -138,6 +149,7 @@ export class Roster {
 
   /** The members are others, or all agree on who they are. */
   viewed(settled: boolean): void {
+    this.#telling.toAll()
     this.#waiting.clear()
     for (const { node } of this.#deps.peers.live()) {
       // Until all agree nobody is asked, and nobody is in step.
@@ -168,11 +180,15 @@ export class Roster {
     if (this.#waiting.delete(node) && this.inStep) this.#deps.stepped()
   }
 
-  received(from: string, { children, digest, ask, answer, settings }: MessageOf<'CHILDREN'>): void {
-    for (const child of children) this.#take(child, from)
+  received(from: string, { children, digest, ask, answer, settings, pass = [] }: MessageOf<'CHILDREN'>): void {
+    this.#telling.passOn(
+      from,
+      children.filter((child) => this.#take(child, from)),
+      pass,
+    )
     if (digest.length > 0) {
       this.#compare(from, settings)
-      for (const part of this.#parts(differing(this.#table, digest))) this.#deps.peers.send(from, part)
+      this.#telling.tell(from, differing(this.#table, digest))
     }
     // Who only wants to know that it has come gets no more than that.
     if (ask > 0) this.#sendDigest(from, 0, ask, digest.length > 0 ? 'wanted' : 'nothing')
@@ -190,24 +206,27 @@ export class Roster {
   }
 
   close(): void {
-    this.flush()
+    this.#telling.close()
     this.#closed = true
     this.#repair?.cancel()
   }
 
-  #take(child: Child, from: string): void {
+  /** @returns whether it may be told to others */
+  #take(child: Child, from: string): boolean {
     const why = this.refusal(child)
-    if (why !== undefined) return this.#deps.events.emit('violation', { peer: from, what: why, name: child.name })
     const { limits, events, clock } = this.#deps
+    if (why !== undefined) {
+      events.emit('violation', { peer: from, what: why, name: child.name })
+      return false
+    }
     const isNew = this.get(child.name) === undefined
     // It was forgotten here already, or would be told from one to the other for ever.
-    if (isNew && child.status === 'removed' && child.revision + limits.endedMs < clock.wall()) return
+    if (isNew && child.status === 'removed' && child.revision + limits.endedMs < clock.wall()) return false
     if (isNew && this.#table.rows.size >= limits.childrenMax) {
       if (!this.#full) events.emit('limit', { limit: 'childrenMax', name: from, value: this.#table.rows.size })
       this.#full = true
-      return
-    }
-    this.#put(child)
+    } else this.#put(child)
+    return true
   }
 
   /** What is wrong with a record that a member sent. */
@@ -242,16 +261,10 @@ export class Roster {
     dropRemoved(this.#table, clock.now() - limits.endedMs)
   }
 
-  *#parts(children: readonly Child[]): Iterable<MessageOf<'CHILDREN'>> {
-    for (const part of inParts(children, this.#deps.limits.chunkBytes)) {
-      yield { type: 'CHILDREN', children: part, digest: [], ask: 0, answer: 0, settings: '' }
-    }
-  }
-
   /** @param compare  what is wanted; `all`: tombstones as well, so that who begins to decide raises nobody */
   #sendDigest(node: string, ask: number, answer: number, compare: Compare): boolean {
     const { peers, settings } = this.#deps
-    this.flush()
+    this.#telling.beforeDigest(node)
     const digest = compare === 'nothing' ? [] : digestOf(this.#table, compare === 'all')
     return peers.send(node, { type: 'CHILDREN', children: [], digest, ask, answer, settings })
   }
@@ -267,8 +280,8 @@ export class Roster {
   #arm(): void {
     const isAsking = this.#waiting.size + this.#keeping.size > 0
     if (this.#closed || (this.#table.rows.size === 0 && !isAsking)) return
-    const { clock } = this.#deps
-    this.#repair ??= clock.after(isAsking ? AGAIN_MS : REPAIR_MS, () => {
+    const { clock, sync } = this.#deps
+    this.#repair ??= clock.after(isAsking ? AGAIN_MS : sync.syncIntervalMs, () => {
       this.#repair = undefined
       this.#forget()
       this.#beat()

@@ -143,6 +143,7 @@ export class HubParts {
       candidates,
       rules,
       settings: settingsText(hub),
+      sync: hub.sync,
       choose: (child, nodes) => this.#choose(child, nodes),
       runsHere: (name) => ['running', 'frozen'].includes(table.get(name)?.phase ?? ''),
       refusal: (name) => startRefusal(this.#parts, name) ?? this.#refusal(name),

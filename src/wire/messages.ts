@@ -157,6 +157,8 @@ export const MESSAGES = {
     answer: uint(),
     /** how the sender places and moves children: all members should agree */
     settings: text(255),
+    /** members that are the receiver's to tell of these children */
+    pass: optional(list(label, 1_024)),
   }),
   /** To the home of the names: want to note. By the home: start and check, to one node; gone, to all */
   CHILD_START: message({

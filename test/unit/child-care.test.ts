@@ -6,6 +6,7 @@ import { defaultLimits } from '../../src/base/limits.js'
 import { silentLogger } from '../../src/base/ports.js'
 import { Candidates } from '../../src/cluster/candidates.js'
 import { ChildCare } from '../../src/cluster/child-care.js'
+import { pubsub } from '../../src/cluster/sync-strategy.js'
 import type { Child, Entry, Member, Message } from '../../src/wire/messages.js'
 
 const WALL = 1_700_000_000_000
@@ -85,6 +86,7 @@ class Lab {
       }),
       rules: { restartsMax: 5, periodMs: 60_000, backoffMs: 200, backoffMsMax: 5_000, againMs: 5_000 },
       settings: 'mine',
+      sync: pubsub(),
       choose: (_, nodes) => ({ node: nodes.includes('b') ? 'b' : 'a' }),
       runsHere: (name) => this.runs.has(name),
       refusal: () => undefined,
