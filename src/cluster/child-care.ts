@@ -207,9 +207,18 @@ export class ChildCare {
   }
 
   /** A process of a former life of this node goes on. The others may have stopped it meanwhile. */
-  returned(name: string, formerEpoch: number): void {
+  returned(name: string, line: number, formerEpoch: number): void {
     this.#returned.set(name, formerEpoch)
+    this.#starter.returned(name, line)
     this.#stopReturned(name)
+    const record = this.roster.get(name)
+    if (record?.status === 'removed') this.#starter.removed(record)
+  }
+
+  /** What its node knew in its former life. */
+  inherit(former: ChildCare): void {
+    this.#starter.inherit(former.#starter)
+    this.roster.inherit([...former.roster.all()])
   }
 
   #stopReturned(name: string): void {

@@ -37,12 +37,20 @@ interface StarterDeps {
 
 /** Claims and inits under way; the others wait for their turn. */
 const WIDTH = 512
-/** How long it is remembered that a child began here: it may have moved before its home heard of it. */
+/** How long it is remembered of one that is not here: it may have moved before its home heard of it. */
 const REMEMBER_MS = 60_000
 
 interface Flight {
   readonly child: Child
   readonly askers: Map<string, Asker>
+}
+
+/** A child that began here. */
+interface Begun {
+  readonly born: string
+  /** Of the life that it has. */
+  readonly line: number
+  readonly at: number
 }
 
 interface Question {
@@ -54,7 +62,7 @@ export class Starter {
   readonly #deps: StarterDeps
   readonly #flights = new Map<string, Flight>()
   readonly #queue: Flight[] = []
-  readonly #begun = new Map<string, { readonly born: string; readonly at: number }>()
+  readonly #begun = new Map<string, Begun>()
   readonly #questions = new Map<string, Question[]>()
   #underWay = 0
 
@@ -106,10 +114,24 @@ export class Starter {
     this.#deps.answer(from, resultOf(String(error.fields.name), this.#deps.self(), error))
   }
 
-  /** It was told late that what began here is not wanted: its home may know nothing of it. */
-  removed({ name, born }: Child): void {
+  /**
+   * It was told late that what began here is not wanted: its home may know nothing of it. Also when it began for a wish
+   * beyond a cut, that is older than the one which was taken back.
+   */
+  removed({ name }: Child): void {
     const { runsHere, stop } = this.#deps
-    if (this.#begun.get(name)?.born === born && runsHere(name)) stop(name).catch(() => {})
+    if (this.#begun.get(name)?.line === this.#lineOf(name) && runsHere(name)) stop(name).catch(() => {})
+  }
+
+  /** What began in a former life of this node. */
+  inherit(former: Starter): void {
+    for (const [name, begun] of former.#begun) this.#begun.set(name, begun)
+  }
+
+  /** It goes on in this life, on a new line. */
+  returned(name: string, line: number): void {
+    const begun = this.#begun.get(name)
+    if (begun !== undefined) this.#begun.set(name, { ...begun, line })
   }
 
   gone(from: Asker, { name, after }: Child): void {
@@ -174,12 +196,17 @@ export class Starter {
     this.#next()
   }
 
+  #lineOf(name: string): number {
+    return this.#deps.directory.lookup(name)?.line ?? 0
+  }
+
   #remember(name: string, born: string, now: number): void {
-    for (const [old, { at }] of this.#begun) {
-      if (now - at < REMEMBER_MS) break
+    for (const [old, begun] of this.#begun) {
+      if (now - begun.at < REMEMBER_MS) break
       this.#begun.delete(old)
+      if (this.#deps.runsHere(old)) this.#begun.set(old, { ...begun, at: now })
     }
     this.#begun.delete(name)
-    this.#begun.set(name, { born, at: now })
+    this.#begun.set(name, { born, line: this.#lineOf(name), at: now })
   }
 }

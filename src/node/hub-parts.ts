@@ -94,7 +94,7 @@ export class HubParts {
       this.care.candidatesChanged()
       if (!cordoned) this.rebalancer.uncordoned(node)
     })
-    const returned = events.on('returned', ({ name, formerEpoch }) => this.care.returned(name, formerEpoch))
+    const returned = events.on('returned', ({ name, line, formerEpoch }) => this.care.returned(name, line, formerEpoch))
     this.#deaf = [uncordoned, returned]
   }
 
@@ -364,7 +364,7 @@ export class HubParts {
 
   /** A former life of this node knew them. What was removed meanwhile is told by the others. */
   inherit({ care }: HubParts): void {
-    this.care.roster.inherit([...care.roster.all()])
+    this.care.inherit(care)
   }
 
   /** @param lost  why the questions of this node are lost, when it is not the node that stops */

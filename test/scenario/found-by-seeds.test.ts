@@ -6,6 +6,7 @@ import { test } from 'tap'
 import { tcp } from '../../src/process/destination.js'
 import { genServer } from '../../src/process/gen-server.js'
 import { SIMULATED_PORT, simulate } from '../../src/testing.js'
+import { Children } from '../fixtures/hub-stage.js'
 import { QUICK, SplitStage } from '../fixtures/split-stage.js'
 
 const log = genServer('log', {
@@ -338,5 +339,37 @@ test('G11: what a member held for dead, and has ended long ago, is not listed fo
   )
   t.equal(world.at('c').stats().recovering, 0)
   t.match(await stage.start('c', 'x'), { name: 'x' })
+  await stage.close(t)
+})
+
+test('G11: children stopped beyond a cut, and taken over there, do not outlive it (seed 590)', async (t) => {
+  const stage = await Children.open(3)
+  const names = stage.names(12)
+  await stage.start('b', names)
+  stage.world.partition(['a'], ['b', 'c'])
+  await stage.world.advance(5_000)
+  const stopped = stage.world.at('b').hub.stop(names, { timeoutMs: 60_000 })
+  await stage.world.advance(20_000)
+  t.ok((await stage.run(stopped)).every(({ ok }) => ok))
+  t.equal(stage.world.at('a').stats().processes, 12, 'a alone knows nothing of it, and starts all of them')
+  stage.world.heal()
+  await stage.world.advance(60_000)
+  t.ok(stage.heard('reborn', 'a').length > 0)
+  t.same(stage.faults([]), [])
+  t.equal(stage.world.at('a').hub.count(), 0)
+  await stage.close(t)
+})
+
+test('G11: of a child that both sides of a split began, the last word counts for both copies (seed 1)', async (t) => {
+  const stage = await Children.open(3)
+  stage.world.partition(['c'], ['a', 'b'])
+  await stage.world.advance(20_000)
+  for (const node of ['c', 'a']) await stage.start(node, stage.names(6))
+  await stage.world.advance(1_000)
+  await stage.run(stage.world.at('c').hub.stop(stage.names(6)))
+  stage.world.heal()
+  await stage.world.advance(60_000)
+  t.same(stage.faults([]), [])
+  t.equal(stage.world.at('a').hub.count(), 0)
   await stage.close(t)
 })
