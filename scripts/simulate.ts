@@ -102,6 +102,15 @@ const report = ({ tally, virtualMs, failures }: Batch, seconds: number): void =>
   })
     .map(([word, key]) => `${word} ${n(key)}`)
     .join(', ')
+  const children = Object.entries({
+    started: 'event childstarted',
+    failed: 'event childfailed',
+    'taken over': 'event takenover',
+    'moved by rebalance': 'event migrated',
+  })
+    .map(([word, key]) => `${word} ${n(key)}`)
+    .join(', ')
+  const unserved = n('hubstart ERR_NO_QUORUM') + n('hubstop ERR_NO_QUORUM')
   console.log(`
 histories   ${n('histories')}, ${n('ran twice')} of them run twice with equal traces unless listed as failed
 operations  ${n('operations')} planned; handlers run ${n('messages in states')}
@@ -113,6 +122,9 @@ drains      whole ${n('drains whole')}, in part ${n('drains in part')}; processe
 starts      ${withPrefix(tally, 'start ')}
 quorums     ${withPrefix(tally, 'policy ')}; nodes frozen ${n('quorum frozen')}
 refused     ${n('starts of the frozen')} starts where there was no quorum
+children    ${children}
+hub         ${withPrefix(tally, 'hub ')}; starts ${withPrefix(tally, 'hubstart ')}
+hub stops   ${withPrefix(tally, 'hubstop ')}; refused for want of a quorum ${unserved}
 monitors    ${withPrefix(tally, 'monitors ')}; timers rung ${n('runs ring')}
 faults      ${withPrefix(tally, 'fault ')}
 splits      longer than the down time: ${withPrefix(tally, 'long ')}; of dozens of names ${n('splits of dozens')}
