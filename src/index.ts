@@ -76,6 +76,8 @@ export type { PersistSpec, SaveMoment, Unusable, UnusablePolicy } from './proces
 export type { RoleChange } from './process/role.js'
 export type { StandardSchema } from './process/schema.js'
 export { type EtcdDirectory, type EtcdOptions, etcd } from './registry/etcd.js'
+export { type EmbeddedStoreOptions, embeddedStore } from './store/embedded-store.js'
 export { type FileStoreOptions, fileStore } from './store/file-store.js'
+export { type LmdbStoreOptions, lmdbStore } from './store/lmdb-store.js'
 export { memoryStore } from './store/memory-store.js'
 export type { Saved, Stamp, Store } from './store/store.js'

@@ -24,7 +24,7 @@ export interface FileStoreOptions {
 }
 
 const SHARD_DIGITS = 2
-const isShard = (name: string): boolean => /^[0-9a-f]{2}$/.test(name)
+export const isShard = (name: string): boolean => /^[0-9a-f]{2}$/.test(name)
 const isHash = (name: string): boolean => /^[0-9a-f]{64}$/.test(name)
 
 /** A state that is to be read may have been thrown away meanwhile, for two newer ones. */
@@ -146,7 +146,7 @@ const nameOf = async (folder: Folder, hash: string): Promise<string | undefined>
   return undefined
 }
 
-const checkPath = (option: string, path: unknown): string => {
+export const checkPath = (option: string, path: unknown): string => {
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return resolve(path)
   throw fail('ERR_OPTION', { option, why: 'must be a path' })
 }
