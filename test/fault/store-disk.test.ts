@@ -205,7 +205,7 @@ test('attack 49: file: a bit flipped anywhere', async (t) => {
   }
 })
 
-test('attack 49: file: a link, a pipe, a folder, the file of another name or stamp, one that others may write', async (t) => {
+test('attack 49: file: a link, a pipe, a folder, another file, one that anybody may write', async (t) => {
   const odd: Readonly<Record<string, (newest: string, older: string) => Promise<void> | void>> = {
     link: (newest) => {
       renameSync(newest, `${newest}.moved`)
