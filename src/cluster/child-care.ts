@@ -90,15 +90,9 @@ export class ChildCare {
     this.roster = new Roster({ clock, log, events, limits, self: deps.self, peers, settings, sync, changed, stepped })
     const record = (name: string): Child | undefined => this.roster.get(name)
     this.groups = new Groups({ self, directory, record })
-    this.places = new ChildPlaces({
-      clock,
-      candidates: deps.candidates,
-      directory,
-      groups: this.groups,
-      record,
-      askedAt: (name) => this.caretaker.askedAt(name),
-      choose: deps.choose,
-    })
+    const { groups } = this
+    const askedAt = (name: string): string | undefined => this.caretaker.askedAt(name)
+    this.places = new ChildPlaces({ ...deps, groups, record, askedAt })
     const { start, stop, runsHere, refusal } = deps
     this.#starter = new Starter({ clock, self, directory, wanted: record, runsHere, refusal, start, stop, answer })
     this.#endings = new Endings({
