@@ -60,6 +60,10 @@ interface DrainDeps {
     name: string,
     nodes: readonly string[],
   ) => { readonly nodes: readonly string[] } | { readonly why: string }
+  /** Is it one of those that each member has its own of? */
+  readonly isPerMember: (name: string) => boolean
+  /** In order, within its time. */
+  readonly end: (process: Process) => void
   readonly self: () => string
   /** Are there members that stay? */
   readonly others: () => { readonly live: number; readonly staying: number }
@@ -160,6 +164,7 @@ export class Drain {
     if (doubt !== undefined)
       return this.#step(item, { type: 'failed', code: 'ERR_IN_DOUBT', reason: doubt, busy: false })
     if (phase === 'ended' || phase === 'moved') return this.#step(item, { type: 'ended' })
+    if (this.#deps.isPerMember(name)) return this.#end(item)
     const members = candidates.of(kind.kind, kind.version).filter((node) => node !== self())
     const fit = fitting(name, members)
     const able = 'nodes' in fit ? fit.nodes : []
@@ -170,6 +175,16 @@ export class Drain {
     const why = 'why' in fit && members.length > 0 ? fit.why : 'no member can take it'
     this.#step(item, { type: 'turn', place, nobody, why, perProcessMs: this.#perProcessMs })
     if (item.leaver.phase === 'moving') void this.#move(item)
+  }
+
+  /** The others have theirs: it ends with its node. While it starts, or moves, it waits for that. */
+  #end(item: Item): void {
+    const { process } = item
+    const why = `it was ${process.phase}`
+    const turn = { type: 'turn', place: undefined, nobody: false, why, perProcessMs: this.#perProcessMs } as const
+    if (process.phase !== 'running') return this.#step(item, turn)
+    this.#deps.end(process)
+    this.#step(item, { type: 'ended' })
   }
 
   async #move(item: Item): Promise<void> {

@@ -94,6 +94,13 @@ export class Groups {
     return isGroup(record) && stands(record)
   }
 
+  /** Is it a replica of a name of which each member has one? */
+  isPerMember(name: string): boolean {
+    const child = this.#wanted === 0 ? undefined : this.#deps.record(name)
+    const group = this.#deps.record(child?.group ?? '')
+    return stands(child) && isGroup(group) && stands(group) && group.replicas.count === 0
+  }
+
   /** Its replicas that are wanted, in the order of their numbers. */
   replicas(group: string): readonly Child[] {
     const names = this.#groups.get(group)?.names

@@ -64,6 +64,8 @@ export class Leaving {
       candidates,
       placement: hub.placement,
       fitting: (name: string, nodes: readonly string[]) => hub.fitting(name, nodes),
+      isPerMember: (name: string) => hub.care.groups.isPerMember(name),
+      end: (process: Process) => void this.#end(process),
       others,
       self: () => this.#parts.identity.node,
       sendMe: (name: string, to: string, options: { readonly timeoutMs?: number }) =>

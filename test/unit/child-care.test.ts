@@ -40,6 +40,7 @@ class Lab {
   readonly entries = new Map<string, Entry>()
   members: Member[] = ['b', 'c'].map((node) => ({ node, incarnation: 1, address }))
   home = 'a'
+  homeOf = (_name: string): string => this.home
   settled = true
   runs = new Set<string>()
   readonly care: ChildCare
@@ -69,7 +70,7 @@ class Lab {
       directory: {
         lookup: (name) => this.entries.get(name),
         isRecovering: () => false,
-        homeOf: () => this.home,
+        homeOf: (name) => this.homeOf(name),
         mayOwn: () => true,
         isGranting: () => false,
         get settled() {
@@ -144,6 +145,12 @@ test('G15: a record that cannot be is a violation, and is not taken', async (t) 
     [child('x', { revision: wall + 25 * 3_600_000 }), /revision .* far above/],
     [child('x', { after: wall + 25 * 3_600_000 }), /epoch .* far above/],
     [child('x', { args: Buffer.alloc(40_000) }), /childBytesMax/],
+    [child('x', { group: 'y' }), /named x as a replica of another name/],
+    [child('x#0', { group: 'x' }), /a replica of another name/],
+    [child('x#01', { group: 'x' }), /a replica of another name/],
+    [child('x#9999', { group: 'x' }), /a replica of another name/],
+    [child('#1', { group: '' }), /a replica of another name/],
+    [child('x#1', { group: 'x', replicas: { count: 2, guided: false } }), /a replica that has replicas/],
   ]
   for (const [record, why] of wrong) {
     lab.told('b', [record])
@@ -190,6 +197,48 @@ test('who is not the home of a name starts, checks and buries nothing', async (t
   await lab.clock.advance(1)
   t.same(lab.started, ['x'], 'the home does, and brings its record along')
   t.match(lab.of('CHILD_DONE'), [{ to: 'b', message: { id: 2, results: [{ name: 'x', code: '', node: 'a' }] } }])
+  await lab.close(t)
+})
+
+test('62: what is started as a replica knows which one is active: its group comes ahead of it', async (t) => {
+  const lab = new Lab()
+  const revision = lab.clock.wall()
+  const group = child('x', { revision, replicas: { count: 1, active: 0, guided: false } })
+  lab.care.received('b', { type: 'CHILD_START', id: 7, what: 'want', children: [group] })
+  await lab.clock.advance(10)
+  const started = lab.of('CHILD_START').filter(({ message }) => message.what === 'start')
+  t.same(
+    started.flatMap(({ message }) =>
+      message.children.map(({ name, group, replicas }) => [name, group, replicas?.count]),
+    ),
+    [
+      ['x', undefined, 1],
+      ['x#1', 'x', undefined],
+    ],
+  )
+  const other = new Lab()
+  other.home = 'b'
+  for (const { message } of started) other.care.received('b', message)
+  await other.clock.advance(1)
+  t.same(other.started, ['x#1'], 'the group itself is no process')
+  t.match(other.care.roster.get('x'), { replicas: { count: 1, active: 0 } })
+  t.same(other.violations, [])
+  for (const each of [lab, other]) await each.close(t)
+})
+
+test('62: only the home of its group starts a replica, whoever is the home of its own name', async (t) => {
+  const lab = new Lab()
+  const homes = new Map([
+    ['x', 'b'],
+    ['x#1', 'c'],
+  ])
+  lab.homeOf = (name) => homes.get(name) ?? 'a'
+  const replica = child('x#1', { revision: lab.clock.wall(), group: 'x' })
+  for (const from of ['c', 'b'])
+    lab.care.received(from, { type: 'CHILD_START', id: 1, what: 'start', children: [replica] })
+  await lab.clock.advance(1)
+  t.match(lab.violations, [{ peer: 'c', name: 'x#1' }])
+  t.same(lab.started, ['x#1'])
   await lab.close(t)
 })
 
