@@ -264,7 +264,8 @@ export class Roster {
   /** @param compare  what is wanted; `all`: tombstones as well, so that who begins to decide raises nobody */
   #sendDigest(node: string, ask: number, answer: number, compare: Compare): boolean {
     const { peers, settings } = this.#deps
-    this.#telling.beforeDigest(node)
+    if (compare === 'nothing') this.#telling.flush()
+    else this.#telling.beforeDigest(node)
     const digest = compare === 'nothing' ? [] : digestOf(this.#table, compare === 'all')
     return peers.send(node, { type: 'CHILDREN', children: [], digest, ask, answer, settings })
   }

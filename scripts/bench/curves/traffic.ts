@@ -1,43 +1,73 @@
 /**
- * What members say to each other, in bytes: on the simulated network, so exact, and without the headers of TCP.
- * Heartbeats and registrations, against the number of nodes.
+ * What members say to each other, on the simulated network: exact, and without the headers of TCP. Heartbeats,
+ * registrations, moves, children, a join, against the number of nodes.
  */
-import { genServer, type PartitionPolicy } from '../../../src/index.js'
+import { genServer, gossip, type PartitionPolicy, pubsub, type Sync } from '../../../src/index.js'
 import { type SimulatedWorld, simulate } from '../../../src/testing.js'
 import type { Curve } from '../curve.js'
+import { Meter } from './meter.js'
 
-const NAMES = 1_000
+const COUNT = 1_000
 const IDLE_MS = 60_000
 
 const idler = genServer('bench-idler', { init: () => ({ count: 0 }) })
 
-/** Bytes that went over the network since the last time it was asked. */
-const meter = () => {
-  let bytes = 0
-  return {
-    trace: (line: string): void => {
-      const found = / data (\d+)$/.exec(line)
-      if (found !== null) bytes += Number(found[1])
-    },
-    read: (): number => {
-      const read = bytes
-      bytes = 0
-      return read
-    },
+interface Options {
+  readonly partition?: PartitionPolicy
+  readonly sync?: Sync
+}
+
+class Cluster {
+  readonly world: SimulatedWorld
+  readonly meter: Meter
+  readonly #nodes: number
+  /** Bytes that all send in a ms without work. */
+  #beats = 0
+
+  constructor(world: SimulatedWorld, meter: Meter, nodes: number) {
+    this.world = world
+    this.meter = meter
+    this.#nodes = nodes
+  }
+
+  static async open(count: number, { partition = 'diverge', sync = pubsub() }: Options = {}): Promise<Cluster> {
+    const world: SimulatedWorld = simulate({ seed: `traffic ${count}` })
+    const names = Array.from({ length: count }, (_, index) => `n${index}`)
+    const meter = new Meter(world, [...names, 'more'])
+    for (const name of names) await world.node(name, { kinds: [idler], partition, hub: { sync } })
+    await world.advance(10_000)
+    return new Cluster(world, meter, count)
+  }
+
+  /** A node in a second. */
+  async idle(): Promise<{ bytes: number; messages: number }> {
+    this.meter.reset()
+    await this.world.advance(IDLE_MS)
+    const { bytes, messages } = this.meter.read()
+    this.#beats = bytes / IDLE_MS
+    const share = this.#nodes * (IDLE_MS / 1_000)
+    return { bytes: bytes / share, messages: messages / share }
+  }
+
+  /** Bytes that all send because of it. */
+  async costOf(act: () => Promise<unknown>): Promise<number> {
+    const began = this.world.clock.now()
+    this.meter.reset()
+    await this.world.run(act())
+    await this.world.advance(1_000)
+    return this.meter.read().bytes - this.#beats * (this.world.clock.now() - began)
   }
 }
 
-const clusterOf = async (count: number, partition: PartitionPolicy) => {
-  const { trace, read } = meter()
-  const world: SimulatedWorld = simulate({ seed: `traffic ${count}`, trace })
-  for (let index = 0; index < count; index += 1) await world.node(`n${index}`, { kinds: [idler], partition })
-  await world.advance(10_000)
-  read()
-  const idle = async (): Promise<number> => {
-    await world.advance(IDLE_MS)
-    return read() / count / (IDLE_MS / 1_000)
-  }
-  return { world, read, idle }
+const numbered = <T>(make: (index: number) => T): T[] => Array.from({ length: COUNT }, (_, index) => make(index))
+
+const childrenOf = async (count: number, sync: Sync): Promise<number> => {
+  const cluster = await Cluster.open(count, { sync })
+  await cluster.idle()
+  const { hub } = cluster.world.at('n0')
+  const cost = await cluster.costOf(() => hub.start(numbered((i) => ({ kind: idler, name: `child:${i}` }))))
+  await cluster.world.close()
+  return cost / COUNT
 }
 
 export const traffic: Curve = {
@@ -47,29 +77,29 @@ export const traffic: Curve = {
   far: [],
   series: {
     idle: { title: 'a node without work sends, in one second', unit: 'B' },
+    beats: { title: 'in so many', unit: 'messages' },
     quorum: { title: 'the same under a majority quorum', unit: 'B' },
     start: { title: 'all send for the start of one process', unit: 'B' },
+    move: { title: 'for one move', unit: 'B' },
+    child: { title: 'for the start of one child, `pubsub`', unit: 'B' },
+    gossiped: { title: 'the same, `gossip`', unit: 'B' },
     join: { title: 'all send for one more node, with 1,000 names there', unit: 'B' },
   },
   measure: async (x) => {
-    const plain = await clusterOf(x, 'diverge')
+    const plain = await Cluster.open(x)
     const { world } = plain
-    const idle = await plain.idle()
+    const { bytes: idle, messages: beats } = await plain.idle()
     const first = world.at('n0')
-    const beats = (idle * x) / 1_000
-    let began = world.clock.now()
-    plain.read()
-    await world.run(Promise.all(Array.from({ length: NAMES }, (_, i) => first.start(idler, { name: `name:${i}` }))))
-    await world.advance(1_000)
-    const start = (plain.read() - beats * (world.clock.now() - began)) / NAMES
-    began = world.clock.now()
-    await world.node('more', { kinds: [idler] })
-    await world.advance(1_000)
-    const join = plain.read() - beats * (world.clock.now() - began)
+    const start = await plain.costOf(() => Promise.all(numbered((i) => first.start(idler, { name: `name:${i}` }))))
+    const move = await plain.costOf(() => Promise.all(numbered((i) => first.ref(idler, `name:${i}`).sendMe('n1'))))
+    const join = await plain.costOf(() => world.node('more', { kinds: [idler] }))
     await world.close()
-    const voting = await clusterOf(x, { quorum: 'majority', size: x })
-    const quorum = await voting.idle()
+    const voting = await Cluster.open(x, { partition: { quorum: 'majority', size: x } })
+    const { bytes: quorum } = await voting.idle()
     await voting.world.close()
-    return { idle, quorum, start, join }
+    const child = await childrenOf(x, pubsub())
+    const gossiped = await childrenOf(x, gossip())
+    const one = (cost: number): number => cost / COUNT
+    return { idle, beats, quorum, start: one(start), move: one(move), child, gossiped, join }
   },
 }
