@@ -80,4 +80,8 @@ export { type EmbeddedStoreOptions, embeddedStore } from './store/embedded-store
 export { type FileStoreOptions, fileStore } from './store/file-store.js'
 export { type LmdbStoreOptions, lmdbStore } from './store/lmdb-store.js'
 export { memoryStore } from './store/memory-store.js'
+export { mysqlStore } from './store/mysql-store.js'
+export { postgresStore } from './store/postgres-store.js'
+export { redisStore } from './store/redis-store.js'
+export type { ServerStoreOptions, SqlStoreOptions } from './store/server.js'
 export type { Saved, Stamp, Store } from './store/store.js'
