@@ -22,6 +22,7 @@ const entry = (executed: Executed, retryable: boolean, text: string): ErrorEntry
 export const ERRORS = {
   // calls and casts
   ERR_NO_PROCESS: entry('no', true, 'Nobody has the name {name}. Start it, or check its spelling with node.list().'),
+  ERR_PARKED: entry('no', true, '{name} is parked: {reason}. Mend that, then start it with node.hub.retry({name}).'),
   ERR_TIMEOUT: entry(
     'maybe',
     true,

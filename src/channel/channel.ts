@@ -32,6 +32,8 @@ export interface ChannelDeps {
   readonly events: Events
   readonly courier: Courier
   readonly origin: () => Origin
+  /** Why nobody has the name. */
+  readonly nobody: (name: string) => MobilityError
   /** Messages to this name were acknowledged, given up or lost: fewer are on their way. */
   readonly released: (name: string) => void
 }
@@ -302,7 +304,7 @@ export class Channel {
           fail('ERR_LOST', { what: out.label, reason: reason === '' ? 'its process began anew' : reason })
       : (out: Outgoing) =>
           reason === '' || reason === 'noproc' || reason.startsWith('nobody')
-            ? fail('ERR_NO_PROCESS', { name: this.name })
+            ? this.#deps.nobody(this.name)
             : fail('ERR_STOPPED', { name: this.name, reason }, { executed: 'no', cause: out.label })
     this.#drop(effect.below, lost ? 'the process that took it is lost' : `it ended: ${reason}`)
     for (const out of this.#window.calls()) {

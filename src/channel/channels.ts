@@ -104,7 +104,7 @@ export class Channels {
     if ('error' in copied) return this.#refuse(settle, copied.error)
     const known = this.#channels[lane].get(name)
     if (known?.open !== true && courier.route(name).type !== 'there')
-      return this.#refuse(settle, fail('ERR_NO_PROCESS', { name }))
+      return this.#refuse(settle, this.#deps.nobody(name))
     const channel = known ?? this.#open(name, lane)
     const now = clock.now()
     if (owner !== undefined) this.#sends(owner, name)

@@ -40,6 +40,8 @@ export interface HubDeps {
   readonly care: ChildCare
   readonly rebalancer: Rebalancer
   readonly members: () => readonly string[]
+  /** Of what is saved of a child, the newest state or all of it does not count any more. */
+  readonly dismiss: (child: Child, what: 'newest' | 'all') => Promise<void>
   readonly stopping: () => boolean
   /** It sees enough members. */
   readonly serves: () => boolean
@@ -148,6 +150,33 @@ export class Hub {
       if (result !== undefined && result.code !== '') throw errorOf(result, child.kind, ms)
     }
     return this.#info(this.#record(name))
+  }
+
+  /**
+   * Starts a parked child with the saved state before the newest one, which is forgotten. On a node that has its kind.
+   * @throws ERR_UNUSABLE  there is none before it. ERR_BAD_ARGUMENT  it is not parked. ERR_STORE, and what `retry` throws
+   */
+  loadPrevious(name: string, options: { readonly timeoutMs?: number } = {}): Promise<ChildInfo> {
+    return this.#retryWithout('newest', name, options)
+  }
+
+  /**
+   * Starts a parked child with what its `init` makes; what was saved of it is forgotten. On a node that has its kind.
+   * @throws ERR_BAD_ARGUMENT  it is not parked. ERR_STORE, and what `retry` throws
+   */
+  startFresh(name: string, options: { readonly timeoutMs?: number } = {}): Promise<ChildInfo> {
+    return this.#retryWithout('all', name, options)
+  }
+
+  async #retryWithout(
+    what: 'newest' | 'all',
+    name: string,
+    options: { readonly timeoutMs?: number },
+  ): Promise<ChildInfo> {
+    const child = this.#record(checkName(name))
+    if (child.status !== 'parked') throw fail('ERR_BAD_ARGUMENT', { what: name, why: 'it is not parked' })
+    await this.#deps.dismiss(child, what)
+    return this.retry(name, options)
   }
 
   /**

@@ -25,6 +25,7 @@ import { NODE_STOPPED, saidAtEnd } from '../registry/reasons.js'
 import { homeOf, ringOf } from '../registry/rendezvous.js'
 import { decodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Child, Message } from '../wire/messages.js'
+import { dismiss } from './dismissing.js'
 import type { Keeping } from './keeping.js'
 import type { Settings } from './options.js'
 import { type Monitors, Outlet } from './outlet.js'
@@ -88,7 +89,8 @@ export class HubParts {
     const stopping = () => parts.stopping
     const directory = this.#directory()
     const serves = () => parts.partition.serves
-    this.deps = { events, limits, self, directory, care, rebalancer, members, stopping, serves }
+    const discard = (child: Child, what: 'newest' | 'all') => dismiss(parts, child, what)
+    this.deps = { events, limits, self, directory, care, rebalancer, members, stopping, serves, dismiss: discard }
     registry.watch((entry, before) => this.care.entryChanged(entry, before))
     const uncordoned = events.on('cordoned', ({ node, cordoned }) => {
       this.care.candidatesChanged()
@@ -332,6 +334,13 @@ export class HubParts {
     const child = this.care.roster.get(name)
     const forced = reason === 'shutdown' || reason === 'killed'
     return this.#parts.stopping && forced && child?.status === 'wanted' ? NODE_STOPPED : saidAtEnd(reason)
+  }
+
+  /** Why nobody has the name. */
+  nobody(name: string): MobilityError {
+    const child = this.care.roster.get(name)
+    if (child?.status !== 'parked') return fail('ERR_NO_PROCESS', { name })
+    return fail('ERR_PARKED', { name, reason: child.reason })
   }
 
   /** Time for terminate and detach. */

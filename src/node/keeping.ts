@@ -16,7 +16,13 @@ import { type ExitReason, isCrash } from '../process/directives.js'
 import type { Keeper, Process } from '../process/host.js'
 import type { CallId } from '../process/mailbox.js'
 import { failure, type Outcome } from '../process/outcome.js'
-import type { PersistSpec, SaveMoment, Unusable, UnusablePolicy } from '../process/persist.js'
+import {
+  DEFAULT_KEEP,
+  type PersistSpec,
+  type SaveMoment,
+  type Unusable,
+  type UnusablePolicy,
+} from '../process/persist.js'
 import { patient } from '../store/patient.js'
 import type { Saved, Store } from '../store/store.js'
 import { openState } from './opening.js'
@@ -64,7 +70,6 @@ export const keepingOf = (parts: KeptParts, send: KeepingDeps['send']): Keeping 
 }
 
 const DEFAULT_MOMENTS: readonly SaveMoment[] = ['terminate', 'drain']
-const DEFAULT_KEEP = 3
 const DEFAULT_MS = 1_000
 
 export class Keeping implements Keeper {
@@ -152,13 +157,14 @@ export class Keeping implements Keeper {
     const { resendMs: backoffMs, resendMsMax: backoffMsMax } = limits
     const rules = { messages, ms, backoffMs, backoffMsMax }
     const fenced = (stale: Process): void => this.#fenced(stale)
-    const store = this.#storeOf(persist)
+    const store = this.storeOf(persist)
     const saver = new Saver({ clock, log, events, limits, store, rules, keep, fenced }, process)
     this.#savers.set(process, saver)
     return saver
   }
 
-  #storeOf({ store = 'default' }: PersistSpec): Store {
+  /** @throws ERR_OPTION */
+  storeOf({ store = 'default' }: PersistSpec): Store {
     const found = this.#deps.stores.get(store)
     if (found === undefined) throw fail('ERR_OPTION', { option: 'store', why: `there is no store ${store}` })
     return found
@@ -185,7 +191,7 @@ export class Keeping implements Keeper {
   async begin(process: Process): Promise<{ readonly state: unknown } | undefined> {
     const { persist } = process.kind.spec
     if (persist === undefined) return undefined
-    const store = this.#storeOf(persist)
+    const store = this.storeOf(persist)
     const { name, kind } = process
     const { keep = DEFAULT_KEEP, onUnusable = 'park', maxAgeMs } = persist
     let first: Unusable | undefined

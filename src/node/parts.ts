@@ -111,7 +111,8 @@ export class Parts {
     const { limits } = settings
     const { events } = this
     const origin = () => this.#origin
-    this.channels = new Channels({ clock, limits, events, courier: this.router, origin })
+    const nobody = (name: string) => this.hub.nobody(name)
+    this.channels = new Channels({ clock, limits, events, courier: this.router, origin, nobody })
     this.inbox = new Inbox({
       clock,
       limits,

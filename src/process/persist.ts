@@ -33,6 +33,8 @@ export interface PersistSpec<S = unknown> {
 
 export type SaveMoment = 'terminate' | 'drain' | 'move'
 
+export const DEFAULT_KEEP = 3
+
 const FIELDS: ReadonlySet<string> = new Set(['store', 'every', 'on', 'keep', 'maxAgeMs', 'acknowledge', 'onUnusable'])
 const MOMENTS: ReadonlySet<unknown> = new Set(['terminate', 'drain', 'move'])
 const POLICIES: ReadonlySet<unknown> = new Set(['park', 'previous', 'fresh'])

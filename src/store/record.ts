@@ -50,6 +50,19 @@ const sumOf = async (bytes: Buffer, slicing: Slicing): Promise<Buffer> => {
   return sum.digest()
 }
 
+/** The same state under another stamp. @throws Unreadable */
+export const restamp = async (
+  bytes: Buffer,
+  name: string,
+  stamp: Stamp,
+  limits: ValueLimits,
+  slicing: Slicing,
+): Promise<Buffer> => {
+  const { header, state } = await unseal(bytes, name, limits, slicing)
+  const { epoch, revision } = stamp
+  return sealRecord({ ...header, epoch, revision }, state, limits, slicing)
+}
+
 /** The whole record of a state that was taken. */
 export const sealRecord = async (
   header: RecordHeader,

@@ -138,7 +138,7 @@ t.test('16: a child that always crashes is parked alone; a retry starts it again
     [1, 2, 3, 4, 5],
   )
   t.same(stage.faults(names), [])
-  await t.rejects(stage.run(ref.call.value()), { code: 'ERR_NO_PROCESS' }, 'who calls it is told')
+  await t.rejects(stage.run(ref.call.value()), { code: 'ERR_PARKED' }, 'who calls it is told')
   const again = await stage.run(stage.world.at('b').hub.retry('bad'))
   t.match(again, { name: 'bad', status: 'live' })
   await stage.world.advance(100)

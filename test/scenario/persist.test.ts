@@ -1,78 +1,10 @@
 /** State at rest on simulated clusters: saved, restored, refused (scenarios 64 to 68; faults 3, 61, 66). */
 import t from 'tap'
-import type { NodeEvent } from '../../src/base/events.js'
-import type { Limits } from '../../src/base/limits.js'
-import type { MobilityNode } from '../../src/node/node.js'
-import { genServer } from '../../src/process/gen-server.js'
 import type { PersistSpec } from '../../src/process/persist.js'
-import { type SimulatedWorld, simulate } from '../../src/testing.js'
-import { OddStore } from '../fixtures/odd-store.js'
-
-interface Count {
-  n: number
-  ended?: string
-}
-
-const makeKind = (
-  persist: PersistSpec<Count>,
-  more: { version?: number; upgrade?: Record<number, (old: never) => Count> } = {},
-) =>
-  genServer('count', {
-    ...more,
-    persist,
-    init: (n: number = 0): Count => ({ n }),
-    calls: {
-      add: (self, by: number) => (self.state.n += by),
-      get: (self) => self.state.n,
-      ended: (self) => self.state.ended ?? '',
-      spoil: (self) => {
-        self.state.n = -1
-        throw new Error('told to crash')
-      },
-    },
-    terminate: (self, reason) => {
-      self.state.ended = typeof reason === 'string' ? reason : 'other'
-    },
-  })
-
-type CountKind = ReturnType<typeof makeKind>
-
-class Stage {
-  readonly world: SimulatedWorld
-  readonly store = new OddStore()
-  readonly events: Array<NodeEvent & { readonly at: string }> = []
-  readonly #limits: Partial<Limits>
-
-  constructor(seed: string, limits: Partial<Limits> = {}) {
-    this.world = simulate({ seed: `persist ${seed}` })
-    this.#limits = limits
-  }
-
-  async node(name: string, kind: CountKind): Promise<MobilityNode> {
-    const node = await this.world.node(name, { kinds: [kind], store: this.store, limits: this.#limits })
-    node.on('*', (event) => this.events.push({ ...(event as NodeEvent), at: name }))
-    return node
-  }
-
-  run<T>(promise: Promise<T>, maxMs?: number): Promise<T> {
-    return this.world.run(promise, maxMs)
-  }
-
-  code(promise: Promise<unknown>): Promise<string> {
-    const settled = promise.then(
-      () => 'ok',
-      (error: { code: string }) => error.code,
-    )
-    return this.run(settled)
-  }
-
-  heard<T extends NodeEvent['type']>(type: T): Array<Extract<NodeEvent, { type: T }> & { at: string }> {
-    return this.events.filter((event) => event.type === type) as never
-  }
-}
+import { type Count, makeKind, PersistStage } from '../fixtures/persist-stage.js'
 
 t.test('a process is saved when the time has come, and begins with that where it starts again', async (t) => {
-  const stage = new Stage('time')
+  const stage = new PersistStage('time')
   const kind = makeKind({ every: { ms: 1_000 } })
   const a = await stage.node('a', kind)
   const b = await stage.node('b', kind)
@@ -93,7 +25,7 @@ t.test('a process is saved when the time has come, and begins with that where it
 })
 
 t.test('so many messages: saved once for them', async (t) => {
-  const stage = new Stage('messages')
+  const stage = new PersistStage('messages')
   const kind = makeKind({ every: { messages: 10 } })
   const a = await stage.node('a', kind)
   const ref = await stage.run(a.start(kind, { name: 'x' }))
@@ -104,7 +36,7 @@ t.test('so many messages: saved once for them', async (t) => {
 })
 
 t.test('68: an end in order is at rest, with what terminate has changed', async (t) => {
-  const stage = new Stage('terminate')
+  const stage = new PersistStage('terminate')
   const kind = makeKind({ every: { ms: 60_000 } })
   const a = await stage.node('a', kind)
   const ref = await stage.run(a.start(kind, { name: 'x', args: [7] }))
@@ -117,7 +49,7 @@ t.test('68: an end in order is at rest, with what terminate has changed', async 
 })
 
 t.test('a crash saves nothing: the next life has what was at rest before it', async (t) => {
-  const stage = new Stage('crash')
+  const stage = new PersistStage('crash')
   const kind = makeKind({ every: { messages: 1 } })
   const a = await stage.node('a', kind)
   const ref = await stage.run(a.start(kind, { name: 'x' }))
@@ -131,7 +63,7 @@ t.test('a crash saves nothing: the next life has what was at rest before it', as
 
 t.test("G4: acknowledge: 'saved': what was answered is there after a crash, whenever it comes", async (t) => {
   for (let seed = 0; seed < 30; seed += 1) {
-    const stage = new Stage(`saved ${seed}`)
+    const stage = new PersistStage(`saved ${seed}`)
     const { world } = stage
     const kind = makeKind({ acknowledge: 'saved' })
     const a = await stage.node('a', kind)
@@ -165,7 +97,7 @@ t.test("G4: acknowledge: 'saved': what was answered is there after a crash, when
 })
 
 t.test('67: nothing at rest: init makes the state', async (t) => {
-  const stage = new Stage('nothing')
+  const stage = new PersistStage('nothing')
   const kind = makeKind({})
   const a = await stage.node('a', kind)
   const ref = await stage.run(a.start(kind, { name: 'x', args: [4] }))
@@ -175,7 +107,7 @@ t.test('67: nothing at rest: init makes the state', async (t) => {
 })
 
 t.test('66: a store that is away: tried again for a while, then an error; never an empty state', async (t) => {
-  const stage = new Stage('away')
+  const stage = new PersistStage('away')
   const { world, store } = stage
   const kind = makeKind({ every: { messages: 1 } })
   const a = await stage.node('a', kind)
@@ -209,7 +141,7 @@ t.test('64: what cannot be used: parked, an older one, a fresh one, or what the 
     own: { onUnusable: ({ reason }) => ({ state: { n: reason.length } }) },
   }
   for (const [policy, more] of Object.entries(policies)) {
-    const stage = new Stage(`unusable ${policy}`)
+    const stage = new PersistStage(`unusable ${policy}`)
     const kind = makeKind({ every: { messages: 1 }, on: [], ...more })
     const a = await stage.node('a', kind)
     const ref = await stage.run(a.start(kind, { name: 'x', args: [0] }))
@@ -236,7 +168,7 @@ t.test('64: what cannot be used: parked, an older one, a fresh one, or what the 
 t.test(
   '64: the shape has changed: upgraded; by code that is too old, or too old a state, it is not used',
   async (t) => {
-    const stage = new Stage('versions')
+    const stage = new PersistStage('versions')
     const { world } = stage
     const every = { messages: 1 }
     const v1 = makeKind({ every })
@@ -266,7 +198,7 @@ t.test(
 )
 
 t.test('G2: 65: after a partition the copy of the lower epoch saves nothing more, and stops', async (t) => {
-  const stage = new Stage('fence')
+  const stage = new PersistStage('fence')
   const { world, store } = stage
   const kind = makeKind({ every: { messages: 1 } })
   const a = await stage.node('a', kind)
@@ -292,7 +224,7 @@ t.test('G2: 65: after a partition the copy of the lower epoch saves nothing more
 })
 
 t.test('a move: the destination saves in its epoch, a late save of the source does not count', async (t) => {
-  const stage = new Stage('move')
+  const stage = new PersistStage('move')
   const { world, store } = stage
   const kind = makeKind({ every: { messages: 1 } })
   const a = await stage.node('a', kind)
@@ -322,7 +254,7 @@ t.test('a move: the destination saves in its epoch, a late save of the source do
 t.test(
   "fault 61: acknowledge: 'saved' and a store that is down: no answer, no move; it goes on when it is back",
   async (t) => {
-    const stage = new Stage('down')
+    const stage = new PersistStage('down')
     const { world, store } = stage
     const kind = makeKind({ acknowledge: 'saved' })
     const a = await stage.node('a', kind)
@@ -344,7 +276,7 @@ t.test(
 )
 
 t.test('10: 64: 66: children start elsewhere with what is at rest; one that cannot is parked, alone', async (t) => {
-  const stage = new Stage('hub')
+  const stage = new PersistStage('hub')
   const { world, store } = stage
   const kind = makeKind({ acknowledge: 'saved' })
   const a = await stage.node('a', kind)
@@ -372,14 +304,48 @@ t.test('10: 64: 66: children start elsewhere with what is at rest; one that cann
     [`${bad} true`],
   )
   t.same(new Set(stage.heard('takenover').map(({ state }) => state)), new Set(['stored']))
+  t.equal(await stage.code(world.at('c').ref(kind, bad).call.get()), 'ERR_PARKED', 'who calls it is told')
   store.damage = undefined
   t.equal((await stage.run(a.hub.retry(bad))).status, 'live')
   t.equal(await stage.run(a.ref(kind, bad).call.get()), 3)
   await world.close()
 })
 
+t.test('a person decides: the state before the newest, a fresh one; never for one that runs', async (t) => {
+  const stage = new PersistStage('person')
+  const { world, store } = stage
+  const kind = makeKind({ every: { messages: 1 }, on: [] })
+  const a = await stage.node('a', kind)
+  await world.advance(1_000)
+  await stage.run(a.hub.start(['x', 'y'].map((name) => ({ kind, name }))))
+  const damaged = new Set<string>()
+  store.damage = (saved) =>
+    damaged.has(`${store.lastLoaded} ${saved.revision}`) ? { ...saved, bytes: Buffer.from('nonsense') } : saved
+  for (const name of ['x', 'y']) {
+    for (let i = 0; i < 3; i += 1) {
+      await stage.run(a.ref(kind, name).call.add(1))
+      await world.advance(10)
+    }
+    const mine = store.saves.filter((save) => save.name === name).map(({ revision }) => revision)
+    damaged.add(`${name} ${Math.max(...mine)}`)
+    t.equal(await stage.code(a.hub.loadPrevious(name)), 'ERR_BAD_ARGUMENT', 'it runs')
+    await stage.run(a.ref(kind, name).stop())
+  }
+  await world.advance(1_000)
+  t.same(
+    a.hub.parked().map(({ name }) => name),
+    ['x', 'y'],
+  )
+  t.equal((await stage.run(a.hub.loadPrevious('x'))).status, 'live')
+  t.equal(await stage.run(a.ref(kind, 'x').call.get()), 2)
+  t.equal((await stage.run(a.hub.startFresh('y'))).status, 'live')
+  t.equal(await stage.run(a.ref(kind, 'y').call.get()), 0)
+  t.same(a.hub.parked(), [])
+  await world.close()
+})
+
 t.test('68: a drain saves what leaves', async (t) => {
-  const stage = new Stage('drain')
+  const stage = new PersistStage('drain')
   const kind = makeKind({ every: { ms: 600_000 } })
   const a = await stage.node('a', kind)
   const b = await stage.node('b', kind)

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { VirtualClock } from '../../src/base/clock.js'
 import type { MobilityError } from '../../src/base/errors.js'
+import { fail } from '../../src/base/errors.js'
 import { Events } from '../../src/base/events.js'
 import type { Origin } from '../../src/base/ids.js'
 import { type Limits, resolveLimits } from '../../src/base/limits.js'
@@ -24,6 +25,7 @@ const setup = (limits: Partial<Limits> = {}) => {
       carry: () => true,
       lateBecause: () => undefined,
     },
+    nobody: (name) => fail('ERR_NO_PROCESS', { name }),
   })
   return { clock, channels }
 }

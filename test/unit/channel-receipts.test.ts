@@ -2,6 +2,7 @@
 import t from 'tap'
 import { VirtualClock } from '../../src/base/clock.js'
 import type { MobilityError } from '../../src/base/errors.js'
+import { fail } from '../../src/base/errors.js'
 import { Events } from '../../src/base/events.js'
 import type { Origin } from '../../src/base/ids.js'
 import { defaultLimits } from '../../src/base/limits.js'
@@ -21,6 +22,7 @@ t.test('G9: the end of a life before its line refuses nothing that went out on t
       carry: (parcel) => sent.push(parcel) > 0,
       lateBecause: () => undefined,
     },
+    nobody: (name) => fail('ERR_NO_PROCESS', { name }),
   })
   const call = (label: string): { fate: string } => {
     const seen = { fate: 'open' }
