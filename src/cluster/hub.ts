@@ -154,7 +154,8 @@ export class Hub {
 
   /**
    * Starts a parked child with the saved state before the newest one, which is forgotten. On a node that has its kind.
-   * @throws ERR_UNUSABLE  there is none before it. ERR_BAD_ARGUMENT  it is not parked. ERR_STORE, and what `retry` throws
+   * @throws ERR_UNUSABLE  there is none before it. ERR_BAD_ARGUMENT  it is not parked
+   *   ERR_STORE, and what `retry` throws
    */
   loadPrevious(name: string, options: { readonly timeoutMs?: number } = {}): Promise<ChildInfo> {
     return this.#retryWithout('newest', name, options)
