@@ -350,12 +350,21 @@ export class ChildCare {
     }
   }
 
+  /** What became of a group is seen in its replicas. */
+  *#allOf(results: readonly ChildResult[]): Iterable<string> {
+    for (const { name } of results) {
+      yield name
+      for (const replica of this.groups.replicas(name)) yield replica.name
+    }
+  }
+
   #send(to: string, message: Message): void {
     const { self, directory, peers, clock } = this.#deps
     // A home of one's own is asked the same way, without the network; in a turn of its own, as from there.
     if (to === self().node) return clock.soonest(() => void this.received(to, message))
     directory.flush()
-    this.roster.ahead(to, message)
+    if (message.type === 'CHILD_DONE') this.roster.beforeAnswer(to, this.#allOf(message.results))
+    else this.roster.flush()
     peers.send(to, message)
   }
 }

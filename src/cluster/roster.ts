@@ -16,7 +16,7 @@ import type { Limits } from '../base/limits.js'
 import type { Clock, Logger, Timer } from '../base/ports.js'
 import type { Peers } from '../link/peers.js'
 import { isPlausible } from '../registry/plausible.js'
-import type { Child, Message, MessageOf } from '../wire/messages.js'
+import type { Child, MessageOf } from '../wire/messages.js'
 import { bytesOf, createChildren, differing, digestOf, dropRemoved, putChild } from './children.js'
 import { wrongGroup } from './replica.js'
 import type { Sync } from './sync-strategy.js'
@@ -101,13 +101,9 @@ export class Roster {
     this.#telling.flush()
   }
 
-  /** Something about children is about to be said to that member. */
-  ahead(node: string, message: Message): void {
-    if (message.type !== 'CHILD_DONE') return this.#telling.flush()
-    this.#telling.beforeAnswer(
-      node,
-      message.results.map(({ name }) => name),
-    )
+  /** That member is about to hear what became of these. */
+  beforeAnswer(node: string, names: Iterable<string>): void {
+    this.#telling.beforeAnswer(node, names)
   }
 
   /** Calls back once another member has all that was written up to now: it outlives this node. Alone, at once. */
