@@ -1,5 +1,5 @@
 /** Stores on a disk: killed programs, a full disk, files that are not what was written (FAULTS 61 to 65, attack 49). */
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcessByStdio as Child, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { type Test, test } from 'tap'
 import { realClock } from '../../src/base/clock.js'
 import type { Logger } from '../../src/base/ports.js'
@@ -36,6 +37,48 @@ const opened = (t: Test, store: Store): Store => {
   return store
 }
 
+const writer = (t: Test, kind: string, path: string, epoch: number, count: number): Child<null, Readable, null> => {
+  const args = ['dist/test/fixtures/store-writer.js', kind, path, String(epoch), String(count)]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  return child
+}
+
+// ---- two programs
+
+for (const kind of ['file', 'lmdb']) {
+  test(`G2: ${kind}: two programs save the same name at once: the higher epoch wins`, async (t) => {
+    const path = join(testFolder(t), 'states')
+    const count = 150
+    const answersOf = async (epoch: number): Promise<string[]> => {
+      const answers: string[] = []
+      for await (const line of createInterface({ input: writer(t, kind, path, epoch, count).stdout }))
+        answers.push(line)
+      return answers
+    }
+    const [owner = [], late = []] = await Promise.all([answersOf(2), answersOf(1)])
+    t.same(
+      owner,
+      Array.from({ length: count }, (_, i) => `${i + 1} saved`),
+      'nothing of the owner is refused',
+    )
+    t.equal(late.length, count)
+    const firstStale = late.findIndex((line) => line.endsWith('stale'))
+    t.ok(firstStale >= 0, 'the other one was told')
+    t.ok(
+      late.slice(firstStale).every((line) => line.endsWith('stale')),
+      'and ever after',
+    )
+    const store = opened(t, writerStore(kind, path))
+    for (let back = 0; back < WRITTEN_KEEP; back += 1) {
+      const saved = await store.load(WRITTEN, back)
+      t.match(saved, { epoch: 2, revision: count - back })
+      t.ok(saved !== undefined && isWhole(saved))
+    }
+    t.equal(await store.load(WRITTEN, WRITTEN_KEEP), undefined)
+  })
+}
+
 // ---- kill -9 at any moment
 
 for (const kind of ['file', 'lmdb']) {
@@ -43,14 +86,13 @@ for (const kind of ['file', 'lmdb']) {
     const path = join(testFolder(t), 'states')
     let last = 0
     for (let round = 0; round < 12; round += 1) {
-      const program = 'dist/test/fixtures/store-writer.js'
-      const child = spawn(process.execPath, [program, kind, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+      const child = writer(t, kind, path, 1, 1_000_000)
       const gone = once(child, 'exit')
-      t.teardown(() => child.kill('SIGKILL'))
       let left = random.between(1, 20)
       const turns = random.between(0, 40)
       for await (const line of createInterface({ input: child.stdout })) {
-        last = Number(line)
+        last = Number.parseInt(line, 10)
+        if (!line.endsWith(' saved')) t.fail(`${line}, and nobody else writes`)
         left -= 1
         if (left !== 0) continue
         // Somewhere inside a later write.
