@@ -1,6 +1,6 @@
 /**
- * What a save and a load cost in each store, one after the other, beside the least that a durable write can cost here: a
- * new file, written and synced.
+ * What a save and a load cost in each store, one after the other, beside the least that a durable write can cost here:
+ * a new file, written and synced.
  *
  *   node dist/scripts/bench/stores.js [--seconds 2]      of each row
  *
