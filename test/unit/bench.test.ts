@@ -6,7 +6,7 @@ import { changesOf, changeTable } from '../../scripts/bench/change.js'
 import { curveTable } from '../../scripts/bench/curve-table.js'
 import { GOALS, goalText, isMet } from '../../scripts/bench/goals.js'
 import { growthOf, type Point, slopeOf } from '../../scripts/bench/growth.js'
-import { filled, markdownTable } from '../../scripts/bench/markdown.js'
+import { filled, markdownTable, withSection } from '../../scripts/bench/markdown.js'
 import { inTurns, median, quantile } from '../../scripts/bench/measure.js'
 import { curveText, type Results, resultsText } from '../../scripts/bench/page.js'
 import { digits, tableOf } from '../../scripts/bench/report.js'
@@ -176,6 +176,9 @@ test('the page: figures go between their comments, and nothing else changes', as
   const page = 'before\n<!-- bench:a -->\nold\n<!-- /bench:a -->\nafter'
   t.equal(filled(page, 'a', 'new'), 'before\n<!-- bench:a -->\n\nnew\n\n<!-- /bench:a -->\nafter')
   t.equal(filled(filled(page, 'a', 'x'), 'a', 'new'), filled(page, 'a', 'new'))
+  const parts = filled(page, 'a', 'head\n\n### One\n\n1\n\n### Two\n\n2')
+  t.equal(withSection(parts, 'a', '### One\n\nnew'), parts.replace('1', 'new'), 'one section, and nothing else')
+  t.equal(withSection(parts, 'a', '### Three\n\n3'), parts.replace('2\n', '2\n\n### Three\n\n3\n'))
   t.throws(() => filled(page, 'b', ''), /has no <!-- bench:b -->/)
   t.equal(
     markdownTable([

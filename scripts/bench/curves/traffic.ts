@@ -49,23 +49,32 @@ class Cluster {
     return { bytes: bytes / share, messages: messages / share }
   }
 
-  /** Bytes that all send because of it. */
+  /** Bytes that all send because of it. @param act  lets the time pass that it takes */
   async costOf(act: () => Promise<unknown>): Promise<number> {
     const began = this.world.clock.now()
     this.meter.reset()
-    await this.world.run(act())
+    await act()
     await this.world.advance(1_000)
     return this.meter.read().bytes - this.#beats * (this.world.clock.now() - began)
   }
-}
 
-const numbered = <T>(make: (index: number) => T): T[] => Array.from({ length: COUNT }, (_, index) => make(index))
+  /** The same of many at once, for each. */
+  async costOfAll(each: (index: number) => Promise<unknown>): Promise<number> {
+    const all = (): Promise<unknown> => Promise.all(Array.from({ length: COUNT }, (_, index) => each(index)))
+    return (await this.costOf(() => this.world.run(all()))) / COUNT
+  }
+
+  startAll(): Promise<number> {
+    return this.costOfAll((i) => this.world.at('n0').start(idler, { name: `name:${i}` }))
+  }
+}
 
 const childrenOf = async (count: number, sync: Sync): Promise<number> => {
   const cluster = await Cluster.open(count, { sync })
   await cluster.idle()
-  const { hub } = cluster.world.at('n0')
-  const cost = await cluster.costOf(() => hub.start(numbered((i) => ({ kind: idler, name: `child:${i}` }))))
+  const { world } = cluster
+  const specs = Array.from({ length: COUNT }, (_, i) => ({ kind: idler, name: `child:${i}` }))
+  const cost = await cluster.costOf(() => world.run(world.at('n0').hub.start(specs)))
   await cluster.world.close()
   return cost / COUNT
 }
@@ -87,19 +96,20 @@ export const traffic: Curve = {
   },
   measure: async (x) => {
     const plain = await Cluster.open(x)
-    const { world } = plain
     const { bytes: idle, messages: beats } = await plain.idle()
-    const first = world.at('n0')
-    const start = await plain.costOf(() => Promise.all(numbered((i) => first.start(idler, { name: `name:${i}` }))))
-    const move = await plain.costOf(() => Promise.all(numbered((i) => first.ref(idler, `name:${i}`).sendMe('n1'))))
-    const join = await plain.costOf(() => world.node('more', { kinds: [idler] }))
-    await world.close()
+    const start = await plain.startAll()
+    const join = await plain.costOf(() => plain.world.node('more', { kinds: [idler] }))
+    await plain.world.close()
+    const moving = await Cluster.open(x)
+    await moving.idle()
+    await moving.startAll()
+    const move = await moving.costOfAll((i) => moving.world.at('n0').ref(idler, `name:${i}`).sendMe('n1'))
+    await moving.world.close()
     const voting = await Cluster.open(x, { partition: { quorum: 'majority', size: x } })
     const { bytes: quorum } = await voting.idle()
     await voting.world.close()
     const child = await childrenOf(x, pubsub())
     const gossiped = await childrenOf(x, gossip())
-    const one = (cost: number): number => cost / COUNT
-    return { idle, beats, quorum, start: one(start), move: one(move), child, gossiped, join }
+    return { idle, beats, quorum, start, move, child, gossiped, join }
   },
 }
