@@ -85,3 +85,13 @@ export { postgresStore } from './store/postgres-store.js'
 export { redisStore } from './store/redis-store.js'
 export type { ServerStoreOptions, SqlStoreOptions } from './store/server.js'
 export type { Saved, Stamp, Store } from './store/store.js'
+export type {
+  ChildCounts,
+  Shutdown,
+  StartedChild,
+  SupervisedChild,
+  SupervisedSpec,
+  SupervisorOptions,
+} from './supervisor/spec.js'
+export { type SupervisorCalls, type SupervisorKind, type SupervisorState, supervisor } from './supervisor/supervisor.js'
+export type { AutoShutdown, Strategy } from './supervisor/tree.js'

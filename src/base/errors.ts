@@ -118,6 +118,13 @@ export const ERRORS = {
     'Node {node} does not know the kind {kind}. Add it to the `kinds` of createNode there.',
   ),
   ERR_KIND_INVALID: entry('no', false, 'The kind {kind} cannot be used: {why}.'),
+  // supervisors
+  ERR_CHILD: entry('no', false, 'The supervisor {supervisor} cannot {what} its child {child}: {reason}.'),
+  ERR_SHUTDOWN_CHAIN: entry(
+    'no',
+    false,
+    '{name} asks for {asks} to end, and {above} gives it {gives}. Give it more time there, or let it ask for less.',
+  ),
   // moves
   ERR_REFUSED: entry('no', true, '{node} refused {name}: {reason}. It runs on where it was.'),
   ERR_VERSION: entry(

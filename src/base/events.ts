@@ -69,6 +69,17 @@ export interface EventMap {
   fenced: { fenced: boolean; reason: string }
   /** This node begins to stop. */
   stopping: { processes: number }
+  /**
+   * Of a supervisor and one of its children. It is started again; did not start, and is tried again; was one restart
+   * too many, which ends the supervisor; was significant, and ends it; did not end in its time, on another node.
+   */
+  supervision: {
+    supervisor: string
+    child: string
+    what: 'restart' | 'start_failed' | 'too_many_restarts' | 'auto_shutdown' | 'left_behind'
+    reason: string
+    restarts: number
+  }
   /** What the cluster wants of a child is new here: by whom it was written, and why. */
   childchanged: {
     name: string

@@ -3,13 +3,13 @@ import { fail } from '../base/errors.js'
 import { checkName } from '../base/ids.js'
 import type { Limits } from '../base/limits.js'
 import type { AnyKind } from '../process/kind.js'
+import type { Restart } from '../supervisor/tree.js'
 import { encodeValue, frameValueLimits } from '../wire/codec.js'
 import type { Child } from '../wire/messages.js'
 import { bytesOf } from './children.js'
 import { longestName, REPLICAS_MAX } from './replica.js'
 
-/** When it is started again, as in OTP: always; after a crash, or the death of its node; never. */
-export type Restart = 'permanent' | 'transient' | 'temporary'
+export type { Restart } from '../supervisor/tree.js'
 
 /** A process that the cluster looks after. */
 export interface ChildSpec {

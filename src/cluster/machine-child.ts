@@ -15,6 +15,7 @@
  *
  * A failure is a start that failed, or a crash. The death of its node is none: the child cannot help it.
  */
+import { isOrderly } from '../process/directives.js'
 import type { Child } from '../wire/messages.js'
 
 /** What the registry says about a name. `epoch`: of the life that ended. */
@@ -110,11 +111,9 @@ interface CareStep {
 export const COLD_REASON = { shutdown: 'cold swap' } as const
 const COLD = 'shutdown: cold swap'
 
-const ORDERLY = /^(normal|shutdown|shutdown: .*)$/s
-
 /** OTP's table of restart types. */
 const isWantedAgain = (restart: Child['restart'], reason: string): boolean =>
-  reason === COLD || restart === 'permanent' || (restart === 'transient' && !ORDERLY.test(reason))
+  reason === COLD || restart === 'permanent' || (restart === 'transient' && !isOrderly(reason))
 
 /** The child cannot help it: another node may do better, at once. */
 const CIRCUMSTANCES: ReadonlySet<string> = new Set([
@@ -216,7 +215,7 @@ const judge = (
   }
   if (reason === 'ignored')
     return { state: undefined, effects: [{ type: 'park', reason: 'its init returned ignore()' }] }
-  if (lost !== undefined || ORDERLY.test(reason)) {
+  if (lost !== undefined || isOrderly(reason)) {
     const again = wait({ ...base, lost: lost ?? base.lost, phase: 'resting' }, world)
     return { state: again.state, effects: [...effects, ...again.effects] }
   }

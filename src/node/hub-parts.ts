@@ -30,7 +30,8 @@ import type { Keeping } from './keeping.js'
 import type { Settings } from './options.js'
 import { type Monitors, Outlet } from './outlet.js'
 import { endInTime } from './overdue.js'
-import { beginLife, startRefusal } from './starting.js'
+import { claimHere, startRefusal } from './starting.js'
+import type { Trees } from './trees.js'
 
 /** An answer that is lost is asked for again. Longer than thousands of starts take. */
 const AGAIN_MS = 5_000
@@ -52,6 +53,7 @@ interface HubbedParts {
   readonly monitors: Monitors
   readonly returns: { awaited(name: string): object | undefined }
   readonly keeping: Keeping | undefined
+  readonly trees: Trees
   readonly stopping: boolean
   /** This life is over. */
   readonly over: boolean
@@ -230,15 +232,13 @@ export class HubParts {
   }
 
   async #start({ name, kind: kindName, args: bytes }: Child): Promise<'fresh' | 'stored'> {
-    const { settings, identity, registry, returns } = this.#parts
+    const { settings, identity } = this.#parts
     const kind: AnyKind | undefined = settings.kinds.get(kindName)
     if (kind === undefined) throw fail('ERR_KIND_UNKNOWN', { node: identity.node, kind: kindName })
     const args = decodeValue(bytes, frameValueLimits(settings.limits))
     if (!Array.isArray(args)) throw fail('ERR_DECODE', { reason: `the args of ${name} are no list` })
-    if (returns.awaited(name) !== undefined) throw fail('ERR_ALREADY_STARTED', { name, node: identity.node })
-    const entry = await registry.claim(name, kindName)
-    if (this.#parts.stopping || this.#parts.over) throw fail('ERR_NODE_STOPPED', { node: identity.node })
-    return beginLife(this.#parts, kind, name, args, entry, (process) => this.tellRole(process))
+    const life = await claimHere(this.#parts, kind, name)
+    return life(args, (process) => this.tellRole(process))
   }
 
   #makeRebalancer(): Rebalancer {

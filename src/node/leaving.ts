@@ -83,7 +83,7 @@ export class Leaving {
   }
 
   async #stop(): Promise<void> {
-    const { coordinator, table, links, settings, world, host } = this.#parts
+    const { coordinator, table, trees, links, settings, world, host } = this.#parts
     this.#parts.stopping = true
     this.#draining?.drain.close()
     this.#parts.hub.stopping()
@@ -92,7 +92,10 @@ export class Leaving {
     while (!host.mayRun() && table.size > 0 && world.clock.now() < until) await this.#wait(10)
     // Again until none is left: one that was starting may have come in meanwhile.
     while (table.size > 0) {
-      for (const process of table.all().reverse()) {
+      const all = table.all().reverse()
+      // What a supervisor looks after is ended by it, in its order (G14).
+      const roots = all.filter(({ name }) => !trees.has(name))
+      for (const process of roots.length > 0 ? roots : all) {
         if (process.phase === 'inert' || process.phase === 'frozen') process.depart('the node stopped')
         // G1: a node that may run nothing runs no terminate() either. Another copy may run by now.
         else if (!host.mayRun()) process.kill()
@@ -110,7 +113,7 @@ export class Leaving {
 
   #end(process: Process): Promise<void> {
     process.system({ what: 'stop', from: undefined, reason: 'shutdown' })
-    return endInTime(this.#parts.world.clock, process, this.#parts.hub.shutdownMs(process.name, process.kind))
+    return endInTime(this.#parts.world.clock, process, this.#parts.host.shutdownMs(process.name, process.kind))
   }
 
   #wait(ms: number): Promise<void> {

@@ -39,6 +39,7 @@ import { Pulse } from './pulse.js'
 import { Returns } from './returns.js'
 import { LinkRoads } from './roads.js'
 import { Router } from './router.js'
+import { Trees } from './trees.js'
 import type { Heritage, World } from './world.js'
 
 const SWEEP_MS = 10_000
@@ -68,6 +69,7 @@ export class Parts {
   readonly roads: LinkRoads
   readonly monitors: Monitors
   readonly keeping: Keeping | undefined
+  readonly trees: Trees
   readonly host: ProcessHost
   readonly pulse: Pulse
   readonly returns: Returns
@@ -133,6 +135,8 @@ export class Parts {
     this.monitors = heritage?.monitors ?? new Monitors()
     this.monitors.bind((name) => this.names.fate(name))
     this.keeping = keepingOf(this, (...answered) => answer(this, ...answered))
+    this.trees = heritage?.trees ?? new Trees()
+    this.trees.bind(this)
     this.host = this.#makeHost()
     this.roads = new LinkRoads({
       clock,
@@ -312,10 +316,11 @@ export class Parts {
       ended: (process, reason) => {
         this.keeping?.ended(process)
         this.names.ended(process, reason)
+        this.trees.ended(process)
       },
       watching: (process) => this.names.watching(process),
       fate: (name) => this.names.fate(name),
-      shutdownMs: (name, kind) => this.hub.shutdownMs(name, kind),
+      shutdownMs: (name, kind) => this.trees.shutdownMs(name) ?? this.hub.shutdownMs(name, kind),
     }
   }
 

@@ -103,7 +103,7 @@ export class Lives {
       settings,
       world,
       { ...identity, incarnation },
-      { events, monitors: former.monitors, floor, leases },
+      { events, monitors: former.monitors, trees: former.trees, floor, leases },
     )
     this.#parts = parts
     this.#bornAt = world.clock.now()

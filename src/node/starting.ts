@@ -5,12 +5,12 @@ import type { Identity } from '../base/ids.js'
 import type { Channels } from '../channel/channels.js'
 import type { Cordons } from '../cluster/cordons.js'
 import type { Process, ProcessHost } from '../process/host.js'
-import type { AnyKind } from '../process/kind.js'
+import type { AnyKind, KindTable } from '../process/kind.js'
 import type { ProcessTable } from '../process/process-table.js'
 import { ServerProcess } from '../process/server.js'
 import type { Entry } from '../wire/messages.js'
 
-interface StartingParts {
+export interface StartingParts {
   readonly identity: Identity
   readonly cordons: Cordons
   readonly table: ProcessTable
@@ -20,6 +20,11 @@ interface StartingParts {
   readonly partition: { readonly serves: boolean }
   readonly keeping: { wasAtRest(process: ServerProcess): boolean } | undefined
   readonly stopping: boolean
+  readonly over: boolean
+  readonly settings: { readonly kinds: KindTable }
+  readonly registry: { claim(name: string, kind: string): Promise<Entry> }
+  readonly returns: { awaited(name: string): unknown }
+  readonly trees: { grow(process: ServerProcess): Promise<void> | undefined }
 }
 
 /** Why nothing starts here: it stops, is about to leave, or sees too few members. */
@@ -40,7 +45,7 @@ export const startRefusal = (
  * @throws ERR_START_FAILED ERR_START_IGNORED ERR_STORE ERR_UNUSABLE
  */
 export const beginLife = async (
-  { host, table, channels, events, keeping }: StartingParts,
+  { host, table, channels, events, keeping, trees }: StartingParts,
   kind: AnyKind,
   name: string,
   args: readonly unknown[],
@@ -52,6 +57,27 @@ export const beginLife = async (
   table.set(process)
   channels.routeChanged(name)
   await process.start()
+  const grown = trees.grow(process)
+  if (grown !== undefined) await grown
   events.emit('started', { name, kind: kind.kind, epoch })
   return keeping?.wasAtRest(process) === true ? 'stored' : 'fresh'
+}
+
+/**
+ * A name for a process that is to start on this very node, for whoever looks after it there.
+ * @returns what begins its life
+ * @throws ERR_KIND_UNKNOWN ERR_ALREADY_STARTED ERR_NO_QUORUM ERR_CLAIM_TIMEOUT ERR_NODE_STOPPED
+ */
+export const claimHere = async (
+  parts: StartingParts,
+  kind: AnyKind,
+  name: string,
+): Promise<(args: readonly unknown[], born?: (process: Process) => void) => Promise<'fresh' | 'stored'>> => {
+  const { node } = parts.identity
+  if (parts.settings.kinds.get(kind.kind) !== kind) throw fail('ERR_KIND_UNKNOWN', { node, kind: kind.kind })
+  if (!parts.partition.serves) throw fail('ERR_NO_QUORUM', { node, name })
+  if (parts.returns.awaited(name) !== undefined) throw fail('ERR_ALREADY_STARTED', { name, node })
+  const entry = await parts.registry.claim(name, kind.kind)
+  if (parts.stopping || parts.over) throw fail('ERR_NODE_STOPPED', { node })
+  return (args, born) => beginLife(parts, kind, name, args, entry, born)
 }

@@ -6,6 +6,7 @@ import type { Resolver } from '../cluster/discovery.js'
 import type { EngineClient } from '../registry/engine.js'
 import type { Transport } from '../transport/transport.js'
 import type { Monitors } from './outlet.js'
+import type { Trees } from './trees.js'
 
 /** The outside: real, or simulated. */
 export interface World {
@@ -28,6 +29,7 @@ export interface World {
 export interface Heritage {
   readonly events: Events
   readonly monitors: Monitors
+  readonly trees: Trees
   /** The highest epoch that it knew. */
   readonly floor: number
   /** Its leases at the engine of the directory: they must have ended before it has names again. */

@@ -30,6 +30,11 @@ export const checkReason = (reason: unknown): ExitReason => {
   throw fail('ERR_BAD_ARGUMENT', { what: 'The reason of a stop', why })
 }
 
+const ORDERLY = /^(normal|shutdown|shutdown: .*)$/s
+
+/** An end that was meant, by its line of text: what is transient is not started again after it. */
+export const isOrderly = (text: string): boolean => ORDERLY.test(text)
+
 export const isCrash = (reason: ExitReason): boolean => typeof reason === 'object' && 'error' in reason
 
 declare const result: unique symbol
