@@ -78,9 +78,18 @@ export class Family {
     await up
   }
 
-  #link(members: readonly Member[]): ChainLink {
+  /** What it has itself to end, in ms. */
+  get #givenMs(): number {
     const { name, kind, host } = this.#process
-    return chainOf(name, { ...this.#plan, members }, host.shutdownMs(name, kind), this.#port.chain)
+    return host.shutdownMs(name, kind)
+  }
+
+  #members(): Member[] {
+    return [...this.#kin.values()].map(({ member }) => member)
+  }
+
+  #link(members: readonly Member[]): ChainLink {
+    return chainOf(this.#process.name, { ...this.#plan, members }, this.#givenMs, this.#port.chain)
   }
 
   #fault(members: readonly Member[]): MobilityError | undefined {
@@ -102,7 +111,7 @@ export class Family {
   // ---- what it is asked
 
   chain(): string {
-    return chainText(this.#link([...this.#kin.values()].map(({ member }) => member)))
+    return chainText(this.#link(this.#members()))
   }
 
   which(): SupervisedChild[] {
@@ -136,7 +145,7 @@ export class Family {
       const member = checkMember(spec, this.#plan.flags.autoShutdown, wrong)
       // What is known stays as it is, and the machine says no.
       if (!this.#kin.has(member.id)) {
-        const fault = this.#fault([...[...this.#kin.values()].map((kin) => kin.member), member])
+        const fault = this.#fault(this.#givenMs === Number.POSITIVE_INFINITY ? [member] : [...this.#members(), member])
         if (fault !== undefined) throw fault
         this.#admit(member)
       }
