@@ -13,6 +13,7 @@ import { fail, reasonOf, shown } from '../base/errors.js'
 import type { Deferred } from '../process/directives.js'
 import { genServer } from '../process/gen-server.js'
 import type { AnyKind, Kind, Self } from '../process/kind.js'
+import type { Family } from './family.js'
 import { Seat } from './seat.js'
 import {
   type ChildCounts,
@@ -29,22 +30,20 @@ export interface SupervisorState {
   readonly args: readonly unknown[]
 }
 
-type SupervisorSelf = Self<SupervisorState, Seat>
-
 /** Its calls, by OTP's names. A function of this type is what `ref.call` has. */
 export interface SupervisorCalls {
-  readonly whichChildren: (self: SupervisorSelf) => SupervisedChild[]
-  readonly countChildren: (self: SupervisorSelf) => ChildCounts
+  readonly whichChildren: (self: Self<SupervisorState, unknown>) => SupervisedChild[]
+  readonly countChildren: (self: Self<SupervisorState, unknown>) => ChildCounts
   /** @throws ERR_CHILD ERR_START_FAILED ERR_KIND_UNKNOWN ERR_BAD_ARGUMENT ERR_SHUTDOWN_CHAIN */
-  readonly startChild: (self: SupervisorSelf, spec: SupervisedSpec) => Deferred<StartedChild>
+  readonly startChild: (self: Self<SupervisorState, unknown>, spec: SupervisedSpec) => Deferred<StartedChild>
   /** @throws ERR_CHILD */
-  readonly terminateChild: (self: SupervisorSelf, id: string) => Deferred<undefined>
+  readonly terminateChild: (self: Self<SupervisorState, unknown>, id: string) => Deferred<undefined>
   /** @throws ERR_CHILD ERR_START_FAILED */
-  readonly restartChild: (self: SupervisorSelf, id: string) => Deferred<StartedChild>
+  readonly restartChild: (self: Self<SupervisorState, unknown>, id: string) => Deferred<StartedChild>
   /** @throws ERR_CHILD */
-  readonly deleteChild: (self: SupervisorSelf, id: string) => Deferred<undefined>
+  readonly deleteChild: (self: Self<SupervisorState, unknown>, id: string) => Deferred<undefined>
   /** The chain of shutdown times below it: one line for each process. */
-  readonly shutdownChain: (self: SupervisorSelf) => string
+  readonly shutdownChain: (self: Self<SupervisorState, unknown>) => string
 }
 
 /** What `supervisor` gives. */
@@ -53,7 +52,7 @@ export type SupervisorKind<A extends unknown[] = []> = Kind<
   A,
   SupervisorCalls,
   Record<never, never>,
-  Seat
+  unknown
 >
 
 /** What each supervisor kind makes of the arguments of its start. */
@@ -61,6 +60,9 @@ const plans = new WeakMap<AnyKind, (args: readonly unknown[]) => Plan>()
 
 /** The tree that a kind makes; undefined when it is no supervisor. @throws ERR_BAD_ARGUMENT ERR_NAME_INVALID */
 export const planOf = (kind: AnyKind, args: readonly unknown[]): Plan | undefined => plans.get(kind)?.(args)
+
+const seatOf = (self: Self<SupervisorState, unknown>): Seat => self.local as Seat
+const familyOf = (self: Self<SupervisorState, unknown>): Family => seatOf(self).family
 
 const FOREVER_MS = Number.POSITIVE_INFINITY
 
@@ -77,21 +79,21 @@ export const supervisor = <A extends unknown[] = []>(
 ): SupervisorKind<A> => {
   const invalid = (why: string) => fail('ERR_KIND_INVALID', { kind: shown(kind), why })
   const fixed = typeof options === 'function' ? undefined : checkPlan(options, invalid)
-  const made = genServer<SupervisorState, A, Seat, SupervisorCalls>(kind, {
+  const made = genServer<SupervisorState, A, unknown, SupervisorCalls>(kind, {
     init: (...args: A) => ({ args }),
     attach: () => new Seat(),
     calls: {
-      whichChildren: (self) => self.local.family.which(),
-      countChildren: (self) => self.local.family.count(),
-      startChild: (self, spec) => self.local.family.startChild(self.defer(), spec),
-      terminateChild: (self, id) => self.local.family.ask(self.defer(), 'terminate', id),
-      restartChild: (self, id) => self.local.family.ask(self.defer(), 'restart', id),
-      deleteChild: (self, id) => self.local.family.ask(self.defer(), 'delete', id),
-      shutdownChain: (self) => self.local.family.chain(),
+      whichChildren: (self) => familyOf(self).which(),
+      countChildren: (self) => familyOf(self).count(),
+      startChild: (self, spec) => familyOf(self).startChild(self.defer(), spec),
+      terminateChild: (self, id) => familyOf(self).ask(self.defer(), 'terminate', id),
+      restartChild: (self, id) => familyOf(self).ask(self.defer(), 'restart', id),
+      deleteChild: (self, id) => familyOf(self).ask(self.defer(), 'delete', id),
+      shutdownChain: (self) => familyOf(self).chain(),
     },
     mayMove: () => 'a supervisor stays where it is: only its children move',
-    terminate: (self) => self.local.end(),
-    detach: (self) => self.local.leave(),
+    terminate: (self) => seatOf(self).end(),
+    detach: (self) => seatOf(self).leave(),
   })
   const shutdownMs = fixed?.shutdownMs ?? FOREVER_MS
   const whole = Object.freeze({ ...made, spec: { ...made.spec, shutdownMs } }) as SupervisorKind<A>
