@@ -6,6 +6,7 @@
  */
 import { fail, isMobilityError, reasonOf } from '../base/errors.js'
 import type { Clock } from '../base/ports.js'
+import type { Groups } from '../cluster/groups.js'
 import type { Process } from '../process/host.js'
 import type { AnyKind } from '../process/kind.js'
 import type { ProcessTable } from '../process/process-table.js'
@@ -24,6 +25,7 @@ interface TreeParts extends StartingParts {
   readonly table: ProcessTable
   readonly names: Names
   readonly monitors: Monitors
+  readonly hub: { readonly care: { readonly groups: Groups } }
 }
 
 export class Trees {
@@ -90,6 +92,7 @@ export class Trees {
       channels: () => now().channels,
       limits,
       monitor: (name) => now().monitors.open(name),
+      groups: () => now().hub.care.groups,
     })
     return {
       clock: world.clock,
