@@ -57,6 +57,8 @@ interface Order {
 export class GroupCare {
   readonly #deps: GroupCareDeps
   readonly #orders = new Map<number, Order>()
+  /** Of one kind there is one for a name. */
+  readonly #byName = new Map<string, Order>()
   readonly #looking = new Set<string>()
 
   constructor(deps: GroupCareDeps) {
@@ -129,18 +131,23 @@ export class GroupCare {
 
   /** A question that is repeated waits for the same. */
   #open(what: Order['what'], name: string, names: readonly string[], from?: Asker): Order {
-    const known = [...this.#orders.values()].find((order) => order.name === name && order.what === what)
+    const known = this.#byName.get(`${what} ${name}`)
     const order = known ?? { what, id: this.#deps.freshId(), name, left: new Set<string>(), askers: [], node: '' }
     for (const one of names) order.left.add(one)
     this.#orders.set(order.id, order)
+    this.#byName.set(`${what} ${name}`, order)
     const isKnown = order.askers.some(({ node, id }) => node === from?.node && id === from.id)
     if (from !== undefined && !isKnown) order.askers.push(from)
     return order
   }
 
   #isOpen(name: string, what: Order['what']): boolean {
-    for (const order of this.#orders.values()) if (order.name === name && order.what === what) return true
-    return false
+    return this.#byName.has(`${what} ${name}`)
+  }
+
+  #forget({ what, name, id }: Order): void {
+    this.#orders.delete(id)
+    this.#byName.delete(`${what} ${name}`)
   }
 
   #stop(group: Group, from: Asker | undefined): void {
@@ -156,8 +163,8 @@ export class GroupCare {
     const { roster, groups } = this.#deps
     const { name } = group
     if (!stands(group)) return [...roster.all()].flatMap((child) => (child.group === name ? child.name : []))
-    const ending = [...this.#orders.values()].filter((order) => order.name === name && order.what === 'trim')
-    return [...groups.replicas(name).map((child) => child.name), ...ending.flatMap(({ left }) => [...left])]
+    const ending = this.#byName.get(`trim ${name}`)?.left ?? []
+    return [...groups.replicas(name).map((child) => child.name), ...ending]
   }
 
   #end(name: string, id: number): void {
@@ -165,16 +172,15 @@ export class GroupCare {
   }
 
   #remove(group: Group): void {
-    const { roster, answer } = this.#deps
+    const { roster } = this.#deps
     const { name } = group
     const empty = Buffer.alloc(0)
     const none = { args: empty, metadata: empty, tags: [], nodes: [] }
     roster.write({ ...group, ...none, status: 'removed', reason: 'stopped' })
     const stopped = fail('ERR_STOPPED', { name, reason: 'stopped' })
-    for (const order of [...this.#orders.values()]) {
-      if (order.name !== name || order.what === 'stop') continue
-      this.#orders.delete(order.id)
-      for (const asker of order.askers) answer(asker, resultOf(name, '', stopped))
+    for (const what of ['start', 'retry', 'trim'] as const) {
+      const order = this.#byName.get(`${what} ${name}`)
+      if (order !== undefined) this.#drop(order, resultOf(name, '', stopped))
     }
   }
 
@@ -221,7 +227,7 @@ export class GroupCare {
   #close({ name, id, node }: Order): void {
     const order = this.#orders.get(id)
     if (order === undefined) return
-    this.#orders.delete(id)
+    this.#forget(order)
     // Who is answered must find the active one.
     this.look(name)
     if (order.askers.length === 0) return
@@ -231,7 +237,7 @@ export class GroupCare {
   }
 
   #drop(order: Order, result: ChildResult): void {
-    this.#orders.delete(order.id)
+    this.#forget(order)
     for (const asker of order.askers) this.#deps.answer(asker, result)
   }
 
@@ -314,5 +320,6 @@ export class GroupCare {
 
   close(): void {
     this.#orders.clear()
+    this.#byName.clear()
   }
 }

@@ -68,6 +68,19 @@ t.test('62: a move, a join, a drain of the active one promote nobody, and repeat
   await stage.close(t)
 })
 
+t.test('62: who has started it finds the active one in his next line, from whatever node', async (t) => {
+  const stage = await ReplicaStage.open(4)
+  for (const on of ['a', 'b', 'c', 'd']) {
+    const node = stage.world.at(on)
+    const started = node.hub.start({ kind: stage.member, name: `x${on}`, replicas: 3, active: 'one' })
+    t.match(await stage.run(started), [{ ok: true }])
+    t.equal(node.hub.lookup(`x${on}`)?.status, 'live')
+    t.equal(await stage.run(node.ref(stage.member, `x${on}`).call.role()), 'active', on)
+  }
+  await stage.world.advance(1_000)
+  await stage.close(t)
+})
+
 t.test('62: of one replica alone the next life is active, and nobody is between', async (t) => {
   const stage = await ReplicaStage.open(2)
   await stage.replicate('a', 'x', { replicas: 1, active: 'one' })
