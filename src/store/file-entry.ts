@@ -1,7 +1,7 @@
 /**
  * One saved state as a file. What it is stands in front, so that a file in the wrong place is noticed:
  *
- *   'pms1' | u16 length, name | u64 epoch | u64 revision | u64 length of bytes | SHA-256 of all that, 8 bytes | bytes
+ *   'pmf1' | u16 length, name | u64 epoch | u64 revision | u64 length of bytes | SHA-256 of all that, 8 bytes | bytes
  *
  * Whether the bytes themselves are whole is not looked at here: the record in them has its own checksum. A file that is
  * not framed like this is given as it is, from its beginning: no record begins so, and whoever reads it can say that
@@ -13,7 +13,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import process from 'node:process'
 import type { Stamp } from './store.js'
 
-const MAGIC = Buffer.from('pms1')
+const MAGIC = Buffer.from('pmf1')
 const SEAL_BYTES = 8
 /** In front of the name, and behind it. */
 const FRONT_BYTES = MAGIC.length + 2

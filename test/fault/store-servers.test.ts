@@ -1,4 +1,8 @@
 /** Stores on a server, through the fault proxy: cut connections, a server that is away, slow, silent; its limits. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { type Test, test as tapTest } from 'tap'
 import { realClock } from '../../src/base/clock.js'
 import { hexId } from '../../src/base/ports.js'
@@ -8,8 +12,9 @@ import { patient } from '../../src/store/patient.js'
 import { postgresStore } from '../../src/store/postgres-store.js'
 import { redisStore } from '../../src/store/redis-store.js'
 import type { Stamp, Store } from '../../src/store/store.js'
-import { FaultProxy } from '../fixtures/fault-proxy.js'
+import { FaultProxy, freePort } from '../fixtures/fault-proxy.js'
 import { type StoreServer, storeServers } from '../fixtures/store-servers.js'
+import { testFolder } from '../fixtures/stores.js'
 
 const at = (revision: number): Stamp => ({ epoch: 1, revision })
 const bytesOf = (revision: number): Buffer => Buffer.from(`state ${revision}`)
@@ -196,6 +201,49 @@ for (const server of storeServers) {
     }
   })
 }
+
+const noRedisServer = (): string | false => {
+  try {
+    execFileSync('redis-server', ['--version'], { stdio: 'ignore' })
+    return false
+  } catch {
+    return 'needs redis-server: apt-get install redis-server'
+  }
+}
+
+const ownRedis = async (t: Test, port: number, dir: string): Promise<ChildProcess> => {
+  const words = `--port ${port} --bind 127.0.0.1 --dir ${dir} --save --appendonly yes --appendfsync always`
+  const child = spawn('redis-server', words.split(' '), { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  for await (const line of createInterface({ input: child.stdout as Readable })) if (/Ready to accept/.test(line)) break
+  child.stdout?.resume()
+  return child
+}
+
+tapTest(
+  'redis with appendfsync always: killed and started again, it has all that was answered',
+  {
+    skip: noRedisServer(),
+  },
+  async (t) => {
+    const port = await freePort()
+    const dir = testFolder(t)
+    const first = await ownRedis(t, port, dir)
+    const store = patient(redisStore({ url: `redis://127.0.0.1:${port}` }), realClock(), 5_000)
+    t.teardown(() => store.close())
+    for (let revision = 1; revision <= 20; revision += 1) await store.save('x', at(revision), bytesOf(revision), 2)
+    await store.forget('y', at(7))
+    const gone = once(first, 'exit')
+    first.kill('SIGKILL')
+    await gone
+    await t.rejects(store.load('x', 0), { code: 'ERR_STORE' })
+    await ownRedis(t, port, dir)
+    t.equal((await insist(t, () => store.load('x', 0)))?.bytes.toString(), 'state 20')
+    t.equal(await store.save('x', at(19), bytesOf(19), 2), 'stale')
+    t.equal(await store.save('y', at(7), bytesOf(7), 2), 'stale')
+    t.equal(await store.save('x', at(21), bytesOf(21), 2), 'saved')
+  },
+)
 
 tapTest('ERR_OPTION: what a store on a server cannot use', async (t) => {
   type Make = (options: Record<string, unknown>) => Store
