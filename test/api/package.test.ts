@@ -48,7 +48,7 @@ t.test('attack 53, 54: nothing of what is shipped makes code out of data, or sta
     ['eval', /\beval\s*\(/],
     ['Function', /\bnew\s+Function\b|(?<![.\w])Function\s*\(/],
     // The clients of stores are loaded when they are used, each by its name.
-    ['dynamic import', /(?<![.\w])import\s*\((?!'(?:lmdb|redis|pg|mysql2\/promise)'\))/],
+    ['dynamic import', /(?<![.\w])import\s*\((?!["'](?:lmdb|redis|pg|mysql2\/promise)["']\))/],
     ['require', /(?<![.\w])require\s*\(|createRequire/],
     [
       'a module that runs code',
