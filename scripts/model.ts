@@ -19,6 +19,7 @@ import { CLAIMS_FULL, CLAIMS_MUTANTS } from '../test/fixtures/claims-searches.js
 import { CHAIN_FULL, FLEET_MUTANTS, OUTSIDE_FULL, RECOVERY_FULL } from '../test/fixtures/fleet-searches.js'
 import { LINES_FULL, LINES_MUTANTS } from '../test/fixtures/lines-searches.js'
 import { MUTANTS as MOVE_MUTANTS, FULL as MOVE_SEARCHES } from '../test/fixtures/move-searches.js'
+import { QUORUM_FULL, QUORUM_MUTANTS } from '../test/fixtures/quorum-searches.js'
 import { hunt, type NamedMutant, type NamedSearch, show } from '../test/fixtures/searches.js'
 
 const SEARCHES: ReadonlyArray<readonly [about: string, list: readonly NamedSearch[]]> = [
@@ -28,6 +29,7 @@ const SEARCHES: ReadonlyArray<readonly [about: string, list: readonly NamedSearc
   ['moves to another cluster, on there, and home', OUTSIDE_FULL],
   ['lines: lives of a name and of its sender', LINES_FULL],
   ['claims of a name', CLAIMS_FULL],
+  ['a quorum: leases, views, who counts', QUORUM_FULL],
 ]
 
 const MUTANTS: ReadonlyArray<readonly [about: string, list: readonly NamedMutant[]]> = [
@@ -35,6 +37,7 @@ const MUTANTS: ReadonlyArray<readonly [about: string, list: readonly NamedMutant
   ['moves in a row, a new life after a death, another cluster', FLEET_MUTANTS],
   ['lines', LINES_MUTANTS],
   ['claims', CLAIMS_MUTANTS],
+  ['a quorum', QUORUM_MUTANTS],
 ]
 
 const NAME_WIDTH = 62

@@ -60,7 +60,8 @@ export class Partition {
   /** Name -> when it was last a member, for `dynamic`. */
   readonly #seen = new Map<string, number>()
   readonly #left = new Set<string>()
-  #agreed: ReadonlySet<string> = new Set()
+  /** Of the settled view: lives that have not ended since. */
+  #agreed = new Set<string>()
   #state: QuorumState
   #until: number
   #view: readonly string[]
@@ -110,6 +111,8 @@ export class Partition {
 
   memberDown(node: string, left: boolean): void {
     this.#told.delete(node)
+    // Its next life has been in no settled view.
+    this.#agreed.delete(node)
     if (left) this.#left.add(node)
     this.#count()
   }

@@ -1,5 +1,10 @@
 /** Quorums: the arithmetic of each policy, and random histories (quorum-world.ts; more of them: SEEDS=1000). */
 import t from 'tap'
+import { VirtualClock } from '../../src/base/clock.js'
+import { Events } from '../../src/base/events.js'
+import { resolveLimits } from '../../src/base/limits.js'
+import { silentLogger } from '../../src/base/ports.js'
+import { Partition } from '../../src/cluster/partition.js'
 import {
   mayDecide,
   newQuorum,
@@ -9,6 +14,7 @@ import {
   stepQuorum,
   type Voter,
 } from '../../src/cluster/quorum.js'
+import type { Message } from '../../src/wire/messages.js'
 import { BROKEN, type Broken, QuorumWorld } from '../fixtures/quorum-world.js'
 
 const LEASE_MS = 6_000
@@ -91,3 +97,35 @@ for (const broken of Object.keys(BROKEN) as Broken[]) {
     t.ok(found !== undefined, 'two of one process ran')
   })
 }
+
+t.test('G1: a new life of a member gets no lease before a settled view has had it', async (t) => {
+  const clock = new VirtualClock()
+  const limits = resolveLimits({})
+  const live = ['b', 'c'].map((node) => ({ node, incarnation: 1 }))
+  const sent: Message[] = []
+  const partition = new Partition({
+    ...{ clock, limits, log: silentLogger, policy: { quorum: 'majority', size: 3 } as const },
+    events: new Events('a', silentLogger),
+    self: () => ({ cluster: 'main', node: 'a', incarnation: 1 }) as never,
+    peers: { live: () => live, send: (_to: string, message: Message) => sent.push(message) } as never,
+    resumed: () => {},
+  })
+  const members = [{ node: 'a', incarnation: 1 }, ...live]
+  const quorum = { type: 'QUORUM', sentAt: 1, serial: 0, nodes: [], least: 3 } as const
+  const echoTo = async (incarnation: number): Promise<boolean> => {
+    sent.length = 0
+    partition.memberUp({ node: 'c', incarnation })
+    partition.received({ node: 'c', incarnation }, quorum as never)
+    await clock.advance(limits.heartbeatMs)
+    return sent.some((message) => message.type === 'QUORUM' && message.echo === 1)
+  }
+  partition.memberUp({ node: 'b', incarnation: 1 })
+  partition.viewed({ members, digest: 'd', settled: true } as never)
+  await clock.advance(limits.downMs)
+  t.ok(await echoTo(1))
+  partition.memberDown('c', false)
+  t.notOk(await echoTo(2))
+  partition.viewed({ members, digest: 'e', settled: true } as never)
+  t.ok(await echoTo(2))
+  partition.close()
+})
