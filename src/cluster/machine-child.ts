@@ -264,7 +264,11 @@ const done = (
     const effects: CareEffect[] = [{ type: 'started', node }]
     const begun = reason === STORED ? 'stored' : 'fresh'
     if (state.lost !== undefined) effects.push({ type: 'takenOver', lost: state.lost, node, state: begun })
-    return { state: rest({ ...base, lost: undefined }, world), effects }
+    const over = { ...base, lost: undefined }
+    if (fate.type !== 'ended' || fate.epoch <= base.judged) return { state: rest(over, world), effects }
+    // It has ended since, and that was said before this.
+    const after = judge({ ...over, phase: 'resting' }, fate, world)
+    return { state: after.state, effects: [...effects, ...after.effects] }
   }
   if (code === 'ERR_ALREADY_STARTED') {
     if (first) {

@@ -207,6 +207,15 @@ test('what was lost with a node is named when it lives again', async (t) => {
   t.equal(one.done('', live('c', 6), 'c'), 'none, started c, takenOver b c')
 })
 
+test('what has ended since is judged, when its start is answered after that (seed 3265)', async (t) => {
+  const one = new One().started()
+  one.look(ended('nodedown'))
+  one.step({ type: 'placed', node: 'c', id: 1 }, ended('nodedown'))
+  t.equal(one.look(ended('crash: attach failed', 6)), 'asked')
+  const again = one.done('', ended('crash: attach failed', 6), 'c')
+  t.equal(again, 'waiting, started c, takenOver b c, failed 1 in 0, place')
+})
+
 test('who waits for one that lives is answered by the node that runs it', async (t) => {
   const one = new One()
   t.equal(one.step({ type: 'awaited', id: 1 }, live('c')), 'asked, ask c')
