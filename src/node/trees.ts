@@ -124,6 +124,8 @@ export class Trees {
     let claimed = false
     const kill = (): void => parts.table.get(name)?.kill()
     const run = async (): Promise<void> => {
+      const { node } = parts.identity
+      if (parts.hub.care.groups.has(name)) throw fail('ERR_ALREADY_STARTED', { name, node })
       const life = await claimHere(parts, kind, name)
       claimed = true
       this.#members.set(name, ms)
