@@ -240,11 +240,7 @@ const ended = (d: Draft, { id, life, reason }: Extract<TreeEvent, { type: 'ended
   }
   if (child.run !== 'running') return
   if (d.job === undefined) return judge(d, { id, life, reason })
-  if (d.job.stops.includes(id)) {
-    // It would have been stopped in its turn.
-    settle(d, child)
-    return advance(d)
-  }
+  // When the job would have stopped it, that is all: this life is over before its end is looked at.
   put(d, child, { run: 'restarting' })
   queue(d, { id, life, reason })
 }

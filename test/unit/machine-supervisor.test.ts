@@ -93,6 +93,12 @@ test('significant x autoShutdown: who ends the supervisor', async (t) => {
   bench.did()
   t.equal(bench.ask('terminate', 'a').did(), 'stop a, done', 'one that is terminated ends nobody')
   t.equal(bench.ended('b', 'killed').did(), 'start b')
+  const other = new TreeBench({ autoShutdown: 'any_significant' }).boot([
+    row('a', 'transient', true),
+    row('b', 'transient'),
+  ])
+  other.did()
+  t.equal(other.ended('b', 'normal').did(), '', 'nor one that is not significant')
   const all = new TreeBench({ autoShutdown: 'any_significant', strategy: 'one_for_all' })
   all.boot([row('a'), row('b', 'temporary', true)]).did()
   t.equal(all.ended('a', 'killed').did(), 'stop b, forget b, start a', 'nor one that its sibling takes along')
@@ -127,6 +133,11 @@ test('a restart that fails counts, and is tried again', async (t) => {
   all.did()
   all.fates.set('b', ['fail', 'up'])
   t.equal(all.ended('a', 'killed').did(), 'stop b, start a, start b, again b, stop a, start a, start b')
+  all.held.add('n')
+  all.add(row('n')).did()
+  all.now = 2_000
+  t.equal(all.ended('b', 'killed').did(), 'stop a, start a, start b', 'one that has not joined yet is let alone')
+  t.equal(all.release('n').did(), 'done running')
   const ignored = new TreeBench().boot([row('a')])
   ignored.fates.set('a', ['ignore'])
   ignored.did()
@@ -240,6 +251,11 @@ test('a stop comes before everything, and what is said of an earlier life is not
   late.did()
   late.ended('a', 'killed').did()
   t.equal(late.step({ type: 'ended', id: 'a', life: 1, reason: 'killed' }).did(), '')
+  late.held.add('a')
+  t.equal(late.ask('terminate', 'a').did(), 'stop a')
+  t.equal(late.step({ type: 'ended', id: 'a', life: 1, reason: 'killed' }).did(), '')
+  t.equal(late.release('a').did(), 'done')
+  t.equal(late.ask('restart', 'a').did(), 'start a, done running')
   t.equal(late.step({ type: 'again', id: 'a', life: 1 }).did(), '')
   t.equal(late.step({ type: 'failed', id: 'a', life: 1, ignored: false, reason: '' }).did(), '')
   t.equal(late.step({ type: 'started', id: 'a', life: 1 }).did(), '')
