@@ -7,7 +7,7 @@ import { ReplicaSim } from '../fixtures/replica-sim.js'
 
 t.setTimeout(600_000)
 const ONE = process.env.REPLICA_SEED
-const COUNT = Number(process.env.REPLICA_SEEDS ?? 12)
+const COUNT = Number(process.env.REPLICA_SEEDS ?? 8)
 /** Each found a bug once. */
 const FOUND: readonly number[] = []
 const seeds = ONE === undefined ? [...Array.from({ length: COUNT }, (_, i) => i + 1), ...FOUND] : [Number(ONE)]
