@@ -28,14 +28,32 @@ interface TreeParts extends StartingParts {
   readonly hub: { readonly care: { readonly groups: Groups } }
 }
 
+/** While a process of a former life of this node waits for its name. */
+const LOOK_MS = 100
+
 export class Trees {
   #parts: TreeParts | undefined
   /** Time to end, in ms, of each process that a supervisor looks after. */
   readonly #members = new Map<string, number>()
+  readonly #families = new Map<string, Family>()
 
   /** @param parts  of the life that the node has now */
   bind(parts: TreeParts): void {
+    const isFirst = this.#parts === undefined
     this.#parts = parts
+    // Events, like trees, are those of the node, over all its lives.
+    if (!isFirst) return
+    parts.events.on('returned', ({ name }) => this.#returned(name))
+    parts.events.on('conflict', ({ name }) => this.#families.get(name)?.perish())
+  }
+
+  /** A supervisor of the former life runs again: its children are still its own, and come back as it did. */
+  #returned(name: string): void {
+    const process = this.#now.table.get(name)
+    const family = this.#families.get(name)
+    if (family === undefined || !(process?.local instanceof Seat)) return
+    family.goOnAs(process)
+    process.local.take(process, family)
   }
 
   get #now(): TreeParts {
@@ -70,6 +88,7 @@ export class Trees {
       if (plan === undefined) throw fail('ERR_INVARIANT', { what: `${name} is a supervisor without a plan` })
       const family = new Family(process, plan, this.#port())
       seat.take(process, family)
+      this.#families.set(name, family)
       await family.grow()
     } catch (error) {
       process.system({ what: 'stop', from: undefined, reason: 'start failed' })
@@ -80,8 +99,9 @@ export class Trees {
   }
 
   /** The process is gone. */
-  ended({ local }: Process): void {
-    if (local instanceof Seat) local.perish()
+  ended({ name }: Process): void {
+    this.#families.get(name)?.perish()
+    this.#families.delete(name)
   }
 
   #port(): FamilyPort {
@@ -149,13 +169,23 @@ export class Trees {
       const monitor = monitors.open(name)
       cancel = () => monitor.cancel()
       void monitor.down.then((reason) => {
-        if (over) return
-        // It has a new line, with its state: it was cut off, or its node began a new life.
-        if (reason === 'restarted') return open()
-        over = true
         // It ended before the watch began, and how is known.
-        down(reason === 'noproc' && fate !== undefined && !fate.alive ? fate.reason : reason)
+        if (!over) judge(reason === 'noproc' && fate !== undefined && !fate.alive ? fate.reason : reason)
       })
+    }
+    const judge = (reason: string): void => {
+      if (over) return
+      const { names, returns, world } = this.#now
+      // It was held for dead with this node, and is about to come back.
+      if (returns.awaited(name) !== undefined) {
+        const timer = world.clock.after(LOOK_MS, () => judge(reason))
+        cancel = () => timer.cancel()
+        return
+      }
+      // It has a new line, with its state: it was cut off, or its node began a new life.
+      if (names.fate(name)?.alive === true) return open()
+      over = true
+      down(reason)
     }
     open()
     return () => {

@@ -39,7 +39,7 @@ const statusOf = (run: Run): SupervisedChild['status'] => {
 }
 
 export class Family {
-  readonly #process: Process
+  #process: Process
   readonly #port: FamilyPort
   readonly #plan: Plan
   readonly #kin = new Map<string, Kin>()
@@ -181,6 +181,11 @@ export class Family {
   }
 
   // ---- its end
+
+  /** Its process runs on as another copy: its node has begun a new life. */
+  goOnAs(process: Process): void {
+    this.#process = process
+  }
 
   /** In order. Resolves when all are down. */
   end(): Promise<void> {

@@ -28,9 +28,4 @@ export class Seat {
   leave(): void {
     if (this.#process?.phase !== 'frozen') this.#family?.perish()
   }
-
-  /** The process is gone, in whatever way. */
-  perish(): void {
-    this.#family?.perish()
-  }
 }

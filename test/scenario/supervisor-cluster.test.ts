@@ -1,6 +1,7 @@
 /** Trees in a cluster: children that move, crowds of them, and trees that the hub places (G14, scenarios 14, 20). */
 import { test } from 'tap'
 import { supervisor } from '../../src/supervisor/supervisor.js'
+import { QUICK } from '../fixtures/split-stage.js'
 import { childOf, Trees } from '../fixtures/tree-stage.js'
 
 test('G14: a child that moves is neither restarted nor counted; it is a child still, wherever it is', async (t) => {
@@ -136,5 +137,33 @@ test('a supervisor that is a child of the cluster: its tree goes where it is pla
   const [bad] = await stage.run(a.hub.start({ kind: sup, name: 'bad' }))
   t.equal(bad?.ok === false && bad.error.code, 'ERR_START_FAILED')
   t.same(a.list(), [])
+  await stage.world.close()
+})
+
+test('G14: a node that was declared dead comes back with its trees, and nothing is restarted', async (t) => {
+  const stage = new Trees('reborn')
+  const inner = supervisor('inner', { children: [childOf(stage, 'p')] })
+  const sup = supervisor('sup', { children: [childOf(stage, 'x'), { id: 'in', kind: inner }] })
+  for (const name of ['a', 'b', 'c']) await stage.node(name, [inner, sup], QUICK)
+  await stage.world.advance(2_000)
+  const c = stage.world.at('c')
+  const ref = await stage.run(c.start(sup, { name: 'tree' }))
+  stage.told()
+  stage.world.partition(['a', 'b'], ['c'])
+  await stage.world.advance(10_000)
+  stage.world.heal()
+  await stage.world.advance(20_000)
+  t.equal(stage.events.filter(({ type }) => type === 'reborn').length, 1)
+  t.same(stage.news(), [])
+  t.same(stage.told(), [], 'nobody was started or stopped')
+  t.equal(await stage.which(c, 'tree'), 'x: running, in: running')
+  await stage.code(c.ref(stage.worker, 'tree/in/p').call.crash())
+  await stage.world.advance(1_000)
+  t.same(stage.news(), ['restart tree/in/p'], 'it looks after them as before')
+  stage.told()
+  await stage.run(ref.stop('shutdown'))
+  t.same(stage.told('over'), ['over p', 'over x'])
+  await stage.world.advance(100)
+  t.same(stage.world.at('a').list(), [])
   await stage.world.close()
 })
