@@ -44,7 +44,7 @@ export class Trees {
     // Events, like trees, are those of the node, over all its lives.
     if (!isFirst) return
     parts.events.on('returned', ({ name }) => this.#returned(name))
-    parts.events.on('conflict', ({ name }) => this.#families.get(name)?.perish())
+    parts.events.on('conflict', ({ name }) => this.#perish(name))
   }
 
   /** A supervisor of the former life runs again: its children are still its own, and come back as it did. */
@@ -100,6 +100,10 @@ export class Trees {
 
   /** The process is gone. */
   ended({ name }: Process): void {
+    this.#perish(name)
+  }
+
+  #perish(name: string): void {
     this.#families.get(name)?.perish()
     this.#families.delete(name)
   }
