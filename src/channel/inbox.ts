@@ -110,16 +110,18 @@ export class Inbox {
     return true
   }
 
-  /** A parcel for a name that lives nowhere that this node knows of. */
-  takeForNobody(parcel: Parcel): void {
+  /** A parcel for a name that lives nowhere that this node knows of. @param reason  of its end, if it was not here */
+  takeForNobody(parcel: Parcel, reason = 'noproc'): true {
     const life = this.#ended.get(parcel.name)
     if (life === undefined || parcel.line !== life.line) {
-      return this.#receipt(parcel, { type: 'gone', epoch: life?.epoch ?? 0, next: 0, reason: life?.reason ?? 'noproc' })
+      this.#receipt(parcel, { type: 'gone', epoch: life?.epoch ?? 0, next: 0, reason: life?.reason ?? reason })
+      return true
     }
     const sender = parseOrigin(parcel.origin)
     const cursor = cursorOf(life.cursors, parcel)
     const known = cursor?.incarnation === sender?.incarnation ? cursor?.next : undefined
     this.#receipt(parcel, { type: 'gone', epoch: life.epoch, next: known ?? FIRST_SEQ, reason: life.reason })
+    return true
   }
 
   #receipt(id: ChannelId, receipt: Receipt): void {

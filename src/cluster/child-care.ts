@@ -191,10 +191,12 @@ export class ChildCare {
   /** An entry of the registry is new. */
   entryChanged(entry: Entry, before: Entry | undefined): void {
     const { name } = entry
-    if (this.#isWokenLeftOver(entry, before)) this.#deps.stop(name).catch(() => {})
+    const record = this.roster.get(name)
+    if (this.#isLeftOverHere(entry, before)) this.#deps.stop(name).catch(() => {})
+    else if (record?.status === 'wanted' && this.#hasArrived(entry)) this.#starter.arrived(record)
     if (entry.status === 'ended') this.#returned.delete(name)
     const group = this.groups.entryChanged(name)
-    if (this.roster.get(name) !== undefined) this.caretaker.changed(name)
+    if (record !== undefined) this.caretaker.changed(name)
     this.#starter.changed(name)
     this.orders.changed(name)
     if (group !== undefined) this.orders.changed(group)
@@ -223,12 +225,22 @@ export class ChildCare {
     this.#deps.stop(name).catch(() => {})
   }
 
-  /** It was to be stopped while its move was in doubt, and begins a new line here: its home may not know it again. */
-  #isWokenLeftOver(entry: Entry, before: Entry | undefined): boolean {
-    if (entry.status !== 'live' || before?.status !== 'live' || entry.line === before.line) return false
-    const record = this.roster.get(entry.name)
-    const isOwn = entry.node === this.#deps.self().node && before.node === entry.node
-    return isOwn && record?.status === 'removed' && before.line <= record.after
+  /**
+   * It is not wanted, and runs here: it has come from where nobody could stop it, from another cluster for one; or its
+   * move was in doubt, and it begins a new line here. Its home may not know it again.
+   */
+  #isLeftOverHere(entry: Entry, before: Entry | undefined): boolean {
+    const { name, node, line, status, via } = entry
+    const record = this.roster.get(name)
+    const runsHere = status === 'live' && node === this.#deps.self().node && via === undefined
+    if (!runsHere || record?.status !== 'removed') return false
+    const isWoken = before?.status === 'live' && before.node === node && before.line <= record.after
+    return isWoken || line <= record.after
+  }
+
+  /** Each move raises the epoch; the line stays. */
+  #hasArrived({ node, epoch, line, status, via }: Entry): boolean {
+    return status === 'live' && node === this.#deps.self().node && via === undefined && epoch > line
   }
 
   /** All members agree on who is one, or this node has other members. */

@@ -82,7 +82,10 @@ export class Endings {
     const { directory, tombstone, members, self, ask, stop } = this.#deps
     const ending = this.#endings.get(name)
     const child = tombstone(name)
-    if (ending === undefined || ending.stopping || ending.waiting !== undefined) return
+    if (ending === undefined || ending.stopping) return
+    // One that was away, in another cluster, may have come back.
+    if (ending.waiting !== undefined && (child === undefined || !isLeftOver(directory, child))) return
+    ending.waiting = undefined
     // Its name is another one's since, maybe with another home.
     if (child === undefined) return this.#over(name, ending)
     if (!this.#deps.isMine(name)) return

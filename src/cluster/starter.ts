@@ -123,6 +123,11 @@ export class Starter {
     if (this.#begun.get(name)?.line === this.#lineOf(name) && runsHere(name)) stop(name).catch(() => {})
   }
 
+  /** It has come here in a move, from where it began. */
+  arrived({ name, born }: Child): void {
+    this.#remember(name, born, this.#deps.clock.now())
+  }
+
   /** What began in a former life of this node. */
   inherit(former: Starter): void {
     for (const [name, begun] of former.#begun) this.#begun.set(name, begun)
@@ -148,7 +153,8 @@ export class Starter {
     const waiting = this.#questions.get(name)
     if (waiting === undefined || this.#flights.has(name)) return
     const entry = this.#deps.directory.lookup(name)
-    const isGone = ({ after }: Question): boolean => entry?.status !== 'live' || entry.epoch > after
+    // Each move raises the epoch; the line stays.
+    const isGone = ({ after }: Question): boolean => entry?.status !== 'live' || entry.line > after
     const left = waiting.filter((question) => !isGone(question))
     for (const question of waiting)
       if (isGone(question)) this.#deps.answer(question.to, resultOf(name, this.#deps.self()))

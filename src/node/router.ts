@@ -137,10 +137,11 @@ export class Router implements Courier {
       return true
     }
     const entry = this.#deps.directory.lookup(parcel.name)
-    if (entry === undefined || (this.#isHere(entry) && entry.status === 'ended')) {
-      inbox.takeForNobody(parcel)
-      return true
-    }
+    const ended = entry?.status === 'ended'
+    if (entry === undefined || (ended && this.#isHere(entry))) return inbox.takeForNobody(parcel)
+    // Members know that its node is dead; another cluster hears so from us, and from nobody else.
+    if (ended && entry.reason === NODE_DOWN && from?.peer.member === false)
+      return inbox.takeForNobody(parcel, NODE_DOWN)
     const relays = entry.via !== undefined && entry.node === this.#deps.identity().node
     if (from === undefined || relays) return this.#forward(entry, parcel, from)
     // The sender's knowledge is older than ours. A member hears it like this, another cluster by LOCATED. What is about
