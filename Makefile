@@ -8,7 +8,7 @@ BASE ?=
 MINUTES ?= 1
 
 .PHONY: help install build demo test check lint format tidy docs bench bench-compare bench-curves bench-docs \
-  bench-peers model simulate splits hub chaos fuzz soak clean
+  bench-peers model simulate splits hub at-rest stores chaos fuzz soak clean
 
 help: ## this list
 	@grep -hE "^[a-z-]+:.*## " $(MAKEFILE_LIST) | sed -E "s/:[^#]*## /\t/" | expand -t 15
@@ -69,6 +69,12 @@ simulate: build ## SEEDS=1000 FROM=1 | SEED=123 | PLAN=file | MUTANT=name: rando
 
 hub: build ## 10,000 children on three programs; a fourth joins, one leaves by SIGTERM, one is killed
 	node dist/scripts/bench/hub.js $(ARGS)
+
+at-rest: build ## 1,000 children whose state is kept, one node of three killed under load: what was lost in each mode
+	node dist/scripts/bench/at-rest.js $(ARGS)
+
+stores: build ## what a save and a load cost in each store, beside a synced file
+	node dist/scripts/bench/stores.js $(ARGS)
 
 splits: build ## each partition policy through cuts that heal: who serves, what is found, merged, lost
 	node dist/scripts/splits.js
