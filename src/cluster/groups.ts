@@ -5,7 +5,7 @@
 import type { Role } from '../process/image.js'
 import type { Child } from '../wire/messages.js'
 import type { ChildDirectory } from './child-fate.js'
-import { isGroup, numberOf, replicaName, stands } from './replica.js'
+import { type Group, isGroup, numberOf, replicaName, stands } from './replica.js'
 
 interface GroupsDeps {
   readonly self: () => string
@@ -89,9 +89,14 @@ export class Groups {
 
   /** Is it the name of a group, that no process can have? */
   has(name: string): boolean {
-    if (this.#wanted === 0) return false
+    return this.#wanted > 0 && this.#standing(name) !== undefined
+  }
+
+  /** A process that has the name is reached by it, whatever a record says: a member may lie. */
+  #standing(name: string): Group | undefined {
     const record = this.#deps.record(name)
-    return isGroup(record) && stands(record)
+    if (!isGroup(record) || !stands(record)) return undefined
+    return this.#deps.directory.lookup(name)?.status === 'live' ? undefined : record
   }
 
   /** Is it a replica of a name of which each member has one? */
@@ -137,8 +142,8 @@ export class Groups {
    */
   resolve(name: string, sender = ''): string {
     if (this.#wanted === 0) return name
-    const record = this.#deps.record(name)
-    if (!isGroup(record) || !stands(record)) return name
+    const record = this.#standing(name)
+    if (record === undefined) return name
     const { active } = record.replicas
     if (active !== undefined) return active === 0 ? name : replicaName(name, active)
     const members = this.#open(name)
