@@ -9,6 +9,7 @@ import type { Inbox } from '../channel/inbox.js'
 import type { Coordinator } from '../migration/coordinator.js'
 import type { Process } from '../process/host.js'
 import type { ProcessTable } from '../process/process-table.js'
+import type { ServerProcess } from '../process/server.js'
 import type { Fate } from '../process/watches.js'
 import type { NodeDirectory } from '../registry/directory.js'
 import { isNoEnd, NODE_DOWN } from '../registry/reasons.js'
@@ -121,7 +122,10 @@ export class Names {
       stoppedEpoch: process.epoch,
       keptNode: entry.node,
     })
+    const hasState = process.phase === 'running' || process.phase === 'frozen'
     process.kill()
+    // In its own line it went on. Another life of the name knows nothing of what this one did.
+    if (hasState && entry.line !== process.line) this.#parts.returns.superseded(process as ServerProcess)
   }
 
   ended(process: Process, reason: string): void {

@@ -69,6 +69,7 @@ export class Lives {
   #adopt(parts: Parts): void {
     parts.condemned = (by) => this.#condemned(parts, by)
     parts.rested = (process) => {
+      parts.returns.rested(process)
       if (parts.over) this.#parts.returns.rested(process)
     }
   }

@@ -72,6 +72,8 @@ const LOOK_MS = 100
 export class Returns {
   readonly #parts: ReturnParts
   readonly #waiting = new Map<string, Returning>()
+  /** Superseded while a handler of them ran. */
+  readonly #stopped = new Set<ServerProcess>()
   readonly #look: Alarm
   /** The members have agreed for the first time in this life. */
   readonly #onSettled: Array<() => void> = []
@@ -101,8 +103,17 @@ export class Returns {
     this.#look.set(LOOK_MS)
   }
 
+  /** A copy stopped here, because another life of its name runs elsewhere: that one gets what it has. */
+  superseded(process: ServerProcess): void {
+    if (process.kind.spec.resolveConflict === undefined) return
+    // A handler that runs yet may have changed half of the state.
+    if (process.busy) this.#stopped.add(process)
+    else void this.#offer(process)
+  }
+
   /** No handler of that process runs: it can be taken as it is. */
   rested(process: ServerProcess): void {
+    if (this.#stopped.delete(process)) return void this.#offer(process)
     const returning = this.#waiting.get(process.name)
     if (returning?.process !== process || returning.state.phase !== 'busy') return
     if (process.phase !== 'running' && process.phase !== 'frozen') return this.#step(returning, { type: 'over' })
