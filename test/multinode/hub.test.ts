@@ -52,7 +52,7 @@ test('G1: children of real programs: killed with a node they start elsewhere; a 
     lost.map((name) => Promise.race([a, c].map((one) => one.had('childlost', (e) => e.name === name)))),
   )
   await b.kill()
-  for (const one of await losses) t.match(one, { from: 'b', state: 'fresh' })
+  for (const one of await losses) t.match(one, { from: 'b' })
   await until(t, 'all live on a and c', TAKEN_MS, async () => {
     const lists = await Promise.all([a, c].map(listOf))
     return lists.every((rows) => allLive(rows, 60, 'b'))
