@@ -125,7 +125,8 @@ export class Names {
     const hasState = process.phase === 'running' || process.phase === 'frozen'
     process.kill()
     // In its own line it went on. Another life of the name knows nothing of what this one did.
-    if (hasState && entry.line !== process.line) this.#parts.returns.superseded(process as ServerProcess)
+    const other = entry.status === 'live' && entry.line !== process.line
+    if (hasState && other) this.#parts.returns.superseded(process as ServerProcess)
   }
 
   ended(process: Process, reason: string): void {
