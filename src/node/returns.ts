@@ -253,7 +253,10 @@ export class Returns {
     const { name, kind } = returning.process
     try {
       const granted = await this.#parts.registry.claim(name, kind.kind)
-      if (returning.state.phase === 'claiming') returning.granted = granted
+      // It came too late: this copy has given way meanwhile, and nobody else would end what is registered now.
+      if (returning.state.phase !== 'claiming')
+        return this.#parts.registry.publish({ ...granted, status: 'ended', reason: 'it gave way' })
+      returning.granted = granted
     } catch (error) {
       const code = isMobilityError(error) ? error.code : ''
       if (code === 'ERR_NODE_STOPPED' || this.#waiting.get(name) !== returning) return
