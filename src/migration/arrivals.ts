@@ -16,6 +16,7 @@ import { Arrival } from './arrival.js'
 import { type MoveContext, notItsOwn } from './context.js'
 import type { Delegations } from './delegations.js'
 import type { Death } from './machine-source.js'
+import { isAsked } from './recording.js'
 
 interface AttemptOf {
   readonly name: string
@@ -142,8 +143,9 @@ export class Arrivals {
     const { name, attempt } = message
     const arrival = this.#of(message)
     if (arrival !== undefined) {
-      if (sameIdentity(arrival.from, link.peer)) arrival.step({ type: 'abort' })
-      else notItsOwn(this.#context, link, message)
+      if (!sameIdentity(arrival.from, link.peer)) notItsOwn(this.#context, link, message)
+      // Burned now, it may be recorded to be here all the same. S says it again.
+      else if (!isAsked(arrival)) arrival.step({ type: 'abort' })
       return true
     }
     const entry = this.#context.directory.lookup(name)

@@ -18,6 +18,8 @@
  *                            | | |                     ^                            | | | '--same--> resumed
  *   resumed <--notRecorded---' | '--nameTaken          '--held (D's lease lives)----' | '--fresh (D may have)--> woken
  *   reclaiming <----nameFree---'      '--> retired                                    '--nameTaken--> retired
+ *   aborting --notRecorded--> resumed         (on the word of the engine only: D may have asked it to be the owner)
+ *            '--taken--> committed
  *
  * G1  callbacks stop before PREPARE leaves. S runs again only on the word of H or D that D will not, or on their death.
  * G6  until `committed` the way back is `resumed`: same epoch, same line, same state.
@@ -229,6 +231,7 @@ type EngineWord = Extract<
 
 const engineSaid = (state: SourceState, event: EngineWord): Step => {
   const { phase } = state
+  if (phase === 'aborting') return event.type === 'notRecorded' ? go(state, 'resumed', { type: 'resume' }) : stay(state)
   if (phase === 'recording') {
     if (event.type === 'recorded') return state.burned ? reclaim(state) : go(state, 'committed', { type: 'sendCommit' })
     if (event.type === 'notRecorded')
@@ -248,6 +251,8 @@ const reclaim = (state: SourceState): Step => go(state, 'reclaiming', { type: 'r
 /** H or D says that D will not run it. */
 const wayBack = (state: SourceState, word: 'refused' | 'aborted'): Step => {
   const { phase, engine } = state
+  // D may have been about to take it: what it asks the engine for is done although it has burned the attempt.
+  if (engine && phase === 'aborting') return stay(state)
   if (phase === 'aborting' || phase === 'parked') return go(state, 'resumed', { type: 'resume' })
   // D will not run it, but it is recorded, or about to be: what is its own it must have back.
   if (engine && word === 'refused' && phase === 'recording') return stay({ ...state, burned: true })

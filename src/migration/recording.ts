@@ -45,7 +45,7 @@ export class Recording {
           this.#ask(
             'abort',
             () => ledger.abort(name, attempt),
-            (said) => ({ type: said }),
+            (said) => ({ type: said === 'taken' ? 'taken' : 'notRecorded' }),
           )
         return !effect.toDestination
       case 'record':
@@ -114,6 +114,9 @@ const ask = <T>(copy: RecordedCopy, question: () => Promise<T>, said: (answer: T
     said(answer)
   }, over)
 }
+
+/** The engine is asked whether it is to run here: what it says counts. */
+export const isAsked = (copy: RecordedCopy): boolean => looking.has(copy)
 
 /** S is dead, says somebody: the engine knows, and whether the copy here is to run. It is asked again in time. */
 export const takeRecorded = (ledger: MoveLedger, copy: RecordedCopy): void => {

@@ -300,6 +300,8 @@ export class EngineDirectory implements NodeDirectory {
       this.#tell(entry)
       if (work.mirror.row(name)?.attempt !== undefined) hooks.moved(entry)
     }
+    // Whoever moved it there, or from there, need not ask for it any more.
+    if (!own && status === 'ended' && hint === undefined) hooks.moved(entry)
     if (!own && status === 'live' && hint === undefined && (before?.epoch ?? 0) <= epoch) hooks.superseded(entry)
     if (events.heard('registered')) events.emit('registered', { name, node, epoch, line, status, reason })
   }

@@ -17,7 +17,16 @@ import type { MoveLedger } from './directory.js'
 import type { EngineAnswer, EngineKey, EngineTxn } from './engine.js'
 import type { EngineWork } from './engine-work.js'
 import { LOST } from './reasons.js'
-import { entryOf, type MoveRecord, type OwnerRecord, readLife, readMove, readOwner, written } from './records.js'
+import {
+  entryOf,
+  type MoveRecord,
+  type OwnerRecord,
+  readEnd,
+  readLife,
+  readMove,
+  readOwner,
+  written,
+} from './records.js'
 import type { Life } from './views.js'
 
 /** What S knows of a move of its own. */
@@ -34,7 +43,8 @@ interface Move {
 interface Found {
   readonly owner: { readonly key: EngineKey; readonly record: OwnerRecord } | undefined
   readonly move: { readonly revision: number; readonly record: MoveRecord } | undefined
-  readonly ended: boolean
+  /** By whom its last life was ended. */
+  readonly ended: Life | undefined
 }
 
 const isFor = (life: Life, { node, incarnation }: Life): boolean =>
@@ -104,9 +114,11 @@ export class EngineMoves implements MoveLedger {
 
   abort(name: string, attempt: Attempt): Promise<'aborted' | 'taken'> {
     return this.#asked(name, async () => {
-      const { owner, move } = await this.#look(name)
+      const { owner, move, ended } = await this.#look(name)
       const isOurs = move !== undefined && sameAttempt(move.record.attempt, attempt)
-      if (owner !== undefined && !this.#work.isOwn(owner.record)) return 'taken'
+      // D may have taken it, and it has ended there since.
+      const isEnded = ended !== undefined && !this.#work.isOwn(ended)
+      if (owner === undefined ? isEnded : !this.#work.isOwn(owner.record)) return 'taken'
       if (owner === undefined && !isOurs) return 'aborted'
       if (isOurs && move.record.state === 'closed') return 'aborted'
       const { lease } = this.#work.keeper
@@ -184,9 +196,15 @@ export class EngineMoves implements MoveLedger {
 
   reclaim(name: string, attempt: Attempt, to: Life, burned: boolean): Promise<'same' | 'fresh' | 'held' | 'taken'> {
     const token = this.#work.token()
+    /** What was written may be done late: whether it was is known only to this question. */
+    let sent = false
+    const held = (): 'held' => {
+      if (sent) throw this.#again('it is not known whether it is written')
+      return 'held'
+    }
     return this.#asked(name, async () => {
       const work = this.#work
-      if (!work.keeper.safe) return 'held'
+      if (!work.keeper.safe) return held()
       const { owner, move, ended } = await this.#look(name)
       if (owner !== undefined) {
         const { record, key } = owner
@@ -201,14 +219,16 @@ export class EngineMoves implements MoveLedger {
         if (!burned) return 'held'
         const { kind, offset, line } = record
         const back: OwnerRecord = { kind, ...this.#own(), offset, line, token }
+        sent = true
         await this.#take(name, back, key.modRevision, move?.revision ?? 0)
         throw this.#again('look whether it is written')
       }
-      if (ended) return 'taken'
+      if (ended !== undefined) return 'taken'
       const another = move !== undefined && !sameAttempt(move.record.attempt, attempt)
-      if (another || (!burned && !work.mirror.isFree(name, work.clock.now()))) return 'held'
+      if (another || (!burned && !work.mirror.isFree(name, work.clock.now()))) return held()
       const kind = work.mirror.row(name)?.entry.kind ?? this.#moves.get(name)?.record.kind ?? ''
       const fresh = work.ownRecord(name, kind, { line: 0, above: attempt.epoch, token })
+      sent = true
       await this.#take(name, fresh, 0, move?.revision ?? 0)
       throw this.#again('look whether it is written')
     })
@@ -238,7 +258,8 @@ export class EngineMoves implements MoveLedger {
         const isOurs = record.attempt !== undefined && sameAttempt(record.attempt, attempt) && work.isOwn(record)
         if (isOurs) this.#took(name, owner)
         if (isOurs) return record.token === token ? 'taken' : 'recorded'
-        const over = move !== undefined && !isOpen
+        // In a higher epoch than that of the attempt: whoever has it now, the attempt is over.
+        const over = (move !== undefined && !isOpen) || entryOf(name, record, owner.key).epoch > attempt.epoch
         return over ? 'aborted' : 'wait'
       }
       if (!isOpen) return 'aborted'
@@ -357,7 +378,7 @@ export class EngineMoves implements MoveLedger {
       owner: ownerKey === undefined || record === undefined ? undefined : { key: ownerKey, record },
       move: moveKey === undefined || move === undefined ? undefined : { revision: moveKey.modRevision, record: move },
       // A new life takes the end of the one before away.
-      ended: endKey !== undefined,
+      ended: endKey === undefined ? undefined : (readEnd(endKey.value) ?? { node: '', incarnation: 0 }),
     }
   }
 

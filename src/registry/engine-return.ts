@@ -88,6 +88,7 @@ export class EngineReturn {
 
   async #regain({ name, kind, epoch }: Mine, lease: string): Promise<void> {
     const work = this.#work
+    const { keeper } = work
     const { hooks } = this.#deps
     const [owner, end] = [work.key('n', name), work.key('e', name)]
     const token = work.token()
@@ -105,6 +106,8 @@ export class EngineReturn {
         writes: [{ put: owner, value, lease }],
         reads: [owner, end],
       })
+      // Nothing is decided under it.
+      if (answer.type === 'noLease') keeper.gone(lease)
       if (answer.type === 'noLease') return undefined
       const { revision } = answer
       const made = { key: owner, value, createRevision: revision, modRevision: revision, lease }

@@ -22,7 +22,7 @@ export interface EngineHooks {
   fenced(reason: string): void
   /** The lease is over: moves that are not recorded are given up. */
   lost(): void
-  /** The lease of its owner is over; or, of one that is owned here: a move to here is recorded. */
+  /** The lease of its owner is over, or it has ended; or, of one that is owned here: a move to here is recorded. */
   moved(entry: Entry): void
   /** The name is this node's again, in a new epoch and a new line. */
   regained(entry: Entry): void
