@@ -20,6 +20,7 @@ import { CHAIN_FULL, FLEET_MUTANTS, OUTSIDE_FULL, RECOVERY_FULL } from '../test/
 import { LINES_FULL, LINES_MUTANTS } from '../test/fixtures/lines-searches.js'
 import { MUTANTS as MOVE_MUTANTS, FULL as MOVE_SEARCHES } from '../test/fixtures/move-searches.js'
 import { QUORUM_FULL, QUORUM_MUTANTS } from '../test/fixtures/quorum-searches.js'
+import { RECORDS_FULL, RECORDS_MUTANTS } from '../test/fixtures/records-searches.js'
 import { RETURNS_FULL, RETURNS_MUTANTS } from '../test/fixtures/returns-searches.js'
 import { hunt, type NamedMutant, type NamedSearch, show } from '../test/fixtures/searches.js'
 
@@ -32,6 +33,7 @@ const SEARCHES: ReadonlyArray<readonly [about: string, list: readonly NamedSearc
   ['claims of a name', CLAIMS_FULL],
   ['a quorum: leases, views, who counts', QUORUM_FULL],
   ['declared dead while it lived: who gives way, what returns', RETURNS_FULL],
+  ['moves that are recorded at an engine', RECORDS_FULL],
 ]
 
 const MUTANTS: ReadonlyArray<readonly [about: string, list: readonly NamedMutant[]]> = [
@@ -41,6 +43,7 @@ const MUTANTS: ReadonlyArray<readonly [about: string, list: readonly NamedMutant
   ['claims', CLAIMS_MUTANTS],
   ['a quorum', QUORUM_MUTANTS],
   ['returns', RETURNS_MUTANTS],
+  ['moves that are recorded at an engine', RECORDS_MUTANTS],
 ]
 
 const NAME_WIDTH = 62
