@@ -6,7 +6,7 @@ import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql
 import { realClock } from '../base/clock.js'
 import type { Clock } from '../base/ports.js'
 import { loadPeer } from './peer.js'
-import { borrow, Once, type SqlSettings, type SqlStoreOptions, sqlSettings } from './server.js'
+import { SqlAccess, type SqlSettings, type SqlStoreOptions, sqlSettings } from './server.js'
 import { compareStamps, type Saved, type Stamp, type Store } from './store.js'
 
 const COLUMNS = `space VARBINARY(64) NOT NULL, name VARBINARY(255) NOT NULL,
@@ -54,19 +54,24 @@ interface Row extends RowDataPacket {
 class MysqlStore implements Store {
   readonly where: string
   readonly #settings: SqlSettings
-  readonly #clock: Clock
   readonly #words: ReturnType<typeof words>
-  readonly #pool: Once<Pool>
-  readonly #schema: Once<void>
+  readonly #access: SqlAccess<Pool, PoolConnection>
 
   constructor(settings: SqlSettings, clock: Clock) {
-    const { place, table, namespace } = settings
+    const { place, table, namespace, timeoutMs } = settings
     this.where = `mysql ${place} ${table} ${namespace}`
     this.#settings = settings
-    this.#clock = clock
     this.#words = words(table)
-    this.#pool = new Once(() => this.#open())
-    this.#schema = new Once(() => this.#prepare())
+    this.#access = new SqlAccess(clock, timeoutMs, {
+      open: () => this.#open(),
+      lender: (pool: Pool) => ({
+        get: () => pool.getConnection(),
+        giveBack: (connection: PoolConnection, isGood: boolean) =>
+          isGood ? connection.release() : connection.destroy(),
+      }),
+      prepare: (connection) => this.#prepare(connection),
+      isNoTable: (error) => numberOf(error) === NO_TABLE,
+    })
   }
 
   async save(name: string, stamp: Stamp, bytes: Buffer, keep: number): Promise<'saved' | 'stale'> {
@@ -83,7 +88,9 @@ class MysqlStore implements Store {
   }
 
   async load(name: string, back: number): Promise<Saved | undefined> {
-    const [rows] = await this.#use((connection) => connection.execute<Row[]>(this.#words.load(back), this.#key(name)))
+    const [rows] = await this.#access.use((connection) =>
+      connection.execute<Row[]>(this.#words.load(back), this.#key(name)),
+    )
     const [row] = rows
     return row === undefined ? undefined : { epoch: row.epoch, revision: row.revision, bytes: row.bytes }
   }
@@ -96,13 +103,14 @@ class MysqlStore implements Store {
   }
 
   async list(after: string, limit: number): Promise<string[]> {
-    const [rows] = await this.#use((connection) => connection.execute<Row[]>(this.#words.list(limit), this.#key(after)))
+    const [rows] = await this.#access.use((connection) =>
+      connection.execute<Row[]>(this.#words.list(limit), this.#key(after)),
+    )
     return rows.map(({ name }) => (name as Buffer).toString())
   }
 
-  async close(): Promise<void> {
-    this.#schema.reset()
-    await (await this.#pool.take())?.end()
+  close(): Promise<void> {
+    return this.#access.close()
   }
 
   #key(name: string): [Buffer, Buffer] {
@@ -131,7 +139,7 @@ class MysqlStore implements Store {
   async #change<T>(act: (connection: PoolConnection) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#use(async (connection) => {
+        return await this.#access.use(async (connection) => {
           await connection.query('START TRANSACTION')
           const result = await act(connection)
           await connection.query('COMMIT')
@@ -141,26 +149,6 @@ class MysqlStore implements Store {
         if (numberOf(error) !== DEADLOCK || tries === DEADLOCK_TRIES) throw error
       }
     }
-  }
-
-  async #use<T>(use: (connection: PoolConnection) => Promise<T>): Promise<T> {
-    await this.#schema.get()
-    try {
-      return await this.#borrow(use)
-    } catch (error) {
-      // Somebody has dropped it.
-      if (numberOf(error) === NO_TABLE) this.#schema.reset()
-      throw error
-    }
-  }
-
-  async #borrow<T>(use: (connection: PoolConnection) => Promise<T>): Promise<T> {
-    const pool = await this.#pool.get()
-    const lender = {
-      get: () => pool.getConnection(),
-      giveBack: (connection: PoolConnection, isGood: boolean) => (isGood ? connection.release() : connection.destroy()),
-    }
-    return borrow(this.#clock, this.#settings.timeoutMs, lender, use)
   }
 
   async #open(): Promise<Pool> {
@@ -178,13 +166,11 @@ class MysqlStore implements Store {
     })
   }
 
-  async #prepare(): Promise<void> {
-    await this.#borrow(async (connection) => {
-      const [rows] = await connection.query<Row[]>(this.#words.exist)
-      // Who may not make tables needs not, when somebody else has made them.
-      if (rows.length === 2) return
-      for (const statement of this.#words.create) await connection.query(statement)
-    })
+  async #prepare(connection: PoolConnection): Promise<void> {
+    const [rows] = await connection.query<Row[]>(this.#words.exist)
+    // Who may not make tables needs not, when somebody else has made them.
+    if (rows.length === 2) return
+    for (const statement of this.#words.create) await connection.query(statement)
   }
 }
 

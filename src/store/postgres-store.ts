@@ -6,7 +6,7 @@ import type { Pool, PoolClient } from 'pg'
 import { realClock } from '../base/clock.js'
 import type { Clock } from '../base/ports.js'
 import { loadPeer } from './peer.js'
-import { borrow, Once, type SqlSettings, type SqlStoreOptions, sqlSettings } from './server.js'
+import { SqlAccess, type SqlSettings, type SqlStoreOptions, sqlSettings } from './server.js'
 import type { Saved, Stamp, Store } from './store.js'
 
 /** Any number that others hardly lock: nodes that start at once make the tables one after the other. */
@@ -64,24 +64,26 @@ interface Row {
 class PostgresStore implements Store {
   readonly where: string
   readonly #settings: SqlSettings
-  readonly #clock: Clock
   readonly #words: ReturnType<typeof words>
-  readonly #pool: Once<Pool>
-  readonly #schema: Once<void>
+  readonly #access: SqlAccess<Pool, PoolClient>
 
   constructor(settings: SqlSettings, clock: Clock) {
-    const { place, table, namespace } = settings
+    const { place, table, namespace, timeoutMs } = settings
     this.where = `postgres ${place} ${table} ${namespace}`
     this.#settings = settings
-    this.#clock = clock
     this.#words = words(table)
-    this.#pool = new Once(() => this.#open())
-    this.#schema = new Once(() => this.#prepare())
+    this.#access = new SqlAccess(clock, timeoutMs, {
+      open: () => this.#open(),
+      lender: (pool: Pool) => this.#lender(pool),
+      prepare: (client) => this.#prepare(client),
+      // undefined_table
+      isNoTable: (error) => (error as { code?: unknown }).code === '42P01',
+    })
   }
 
   async save(name: string, stamp: Stamp, bytes: Buffer, keep: number): Promise<'saved' | 'stale'> {
     const key = [...this.#key(name), stamp.epoch, stamp.revision]
-    return this.#use(async (client) => {
+    return this.#access.use(async (client) => {
       const { rows } = await client.query(this.#words.save, [...key, bytes, keep - 1])
       if (rows[0].raised === 1) return 'saved'
       return (await client.query(this.#words.isNewest, key)).rows.length > 0 ? 'saved' : 'stale'
@@ -89,7 +91,7 @@ class PostgresStore implements Store {
   }
 
   async load(name: string, back: number): Promise<Saved | undefined> {
-    const { rows } = await this.#use((client) => client.query<Row>(this.#words.load, [...this.#key(name), back]))
+    const { rows } = await this.#access.use((client) => client.query<Row>(this.#words.load, [...this.#key(name), back]))
     const [row] = rows
     if (row === undefined) return undefined
     return { epoch: Number(row.epoch), revision: Number(row.revision), bytes: row.bytes }
@@ -98,7 +100,7 @@ class PostgresStore implements Store {
   /** In two steps: what was saved before the row was ours is seen only by a statement that begins after it was. */
   async forget(name: string, upTo: Stamp): Promise<void> {
     const key = [...this.#key(name), upTo.epoch, upTo.revision]
-    await this.#use(async (client) => {
+    await this.#access.use(async (client) => {
       await client.query('BEGIN')
       await client.query(this.#words.raise, key)
       await client.query(this.#words.forget, key)
@@ -108,39 +110,25 @@ class PostgresStore implements Store {
 
   async list(after: string, limit: number): Promise<string[]> {
     const values = [...this.#key(after), limit]
-    const { rows } = await this.#use((client) => client.query<{ name: Buffer }>(this.#words.list, values))
+    const { rows } = await this.#access.use((client) => client.query<{ name: Buffer }>(this.#words.list, values))
     return rows.map(({ name }) => name.toString())
   }
 
-  async close(): Promise<void> {
-    this.#schema.reset()
-    await (await this.#pool.take())?.end()
+  close(): Promise<void> {
+    return this.#access.close()
   }
 
   #key(name: string): [string, Buffer] {
     return [this.#settings.namespace, Buffer.from(name)]
   }
 
-  async #use<T>(use: (client: PoolClient) => Promise<T>): Promise<T> {
-    await this.#schema.get()
-    try {
-      return await this.#borrow(use)
-    } catch (error) {
-      // undefined_table: somebody has dropped it.
-      if ((error as { code?: unknown }).code === '42P01') this.#schema.reset()
-      throw error
-    }
-  }
-
-  async #borrow<T>(use: (client: PoolClient) => Promise<T>): Promise<T> {
-    const { timeoutMs, waitingMax } = this.#settings
-    const pool = await this.#pool.get()
+  #lender(pool: Pool) {
+    const { waitingMax } = this.#settings
     if (pool.waitingCount >= waitingMax) throw new Error(`${waitingMax} operations wait for a connection already`)
-    const lender = {
+    return {
       get: () => pool.connect(),
       giveBack: (client: PoolClient, isGood: boolean) => client.release(!isGood),
     }
-    return borrow(this.#clock, timeoutMs, lender, use)
   }
 
   async #open(): Promise<Pool> {
@@ -160,13 +148,11 @@ class PostgresStore implements Store {
     return pool
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(client: PoolClient): Promise<void> {
     const { table } = this.#settings
-    await this.#borrow(async (client) => {
-      const { rows } = await client.query(this.#words.exists, [table, `${table}_stamps`])
-      // Who may not make tables needs not, when somebody else has made them.
-      if (rows[0].exists !== true) await client.query(this.#words.create)
-    })
+    const { rows } = await client.query(this.#words.exists, [table, `${table}_stamps`])
+    // Who may not make tables needs not, when somebody else has made them.
+    if (rows[0].exists !== true) await client.query(this.#words.create)
   }
 }
 

@@ -93,7 +93,7 @@ interface Lender<C> {
  * Uses a connection of a pool. One that is late, or on which anything failed, is thrown away: what is still under way
  * on it must never be taken for the answer to something else.
  */
-export const borrow = async <C, T>(
+const borrow = async <C, T>(
   clock: Clock,
   ms: number,
   { get, giveBack }: Lender<C>,
@@ -148,5 +148,52 @@ export class Once<T> {
     const made = this.#made
     this.#made = undefined
     return await made?.catch(() => undefined)
+  }
+}
+
+interface SqlServer<P, C> {
+  readonly open: () => Promise<P>
+  readonly lender: (pool: P) => Lender<C>
+  /** Makes the tables, if they are not there. */
+  readonly prepare: (connection: C) => Promise<void>
+  /** A table is not there any more. */
+  readonly isNoTable: (error: unknown) => boolean
+}
+
+/** The connections of a store in a database, and its tables. */
+export class SqlAccess<P extends { end(): Promise<unknown> }, C> {
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  readonly #server: SqlServer<P, C>
+  readonly #pool: Once<P>
+  readonly #schema: Once<void>
+
+  constructor(clock: Clock, timeoutMs: number, server: SqlServer<P, C>) {
+    this.#clock = clock
+    this.#timeoutMs = timeoutMs
+    this.#server = server
+    this.#pool = new Once(server.open)
+    this.#schema = new Once(() => this.#borrow(server.prepare))
+  }
+
+  async use<T>(use: (connection: C) => Promise<T>): Promise<T> {
+    await this.#schema.get()
+    try {
+      return await this.#borrow(use)
+    } catch (error) {
+      // Somebody has dropped it.
+      if (this.#server.isNoTable(error)) this.#schema.reset()
+      throw error
+    }
+  }
+
+  async #borrow<T>(use: (connection: C) => Promise<T>): Promise<T> {
+    const lender = this.#server.lender(await this.#pool.get())
+    return borrow(this.#clock, this.#timeoutMs, lender, use)
+  }
+
+  async close(): Promise<void> {
+    this.#schema.reset()
+    await (await this.#pool.take())?.end()
   }
 }
