@@ -55,6 +55,7 @@ interface ReturnParts {
   readonly channels: Channels
   readonly coordinator: Coordinator
   readonly router: Router
+  readonly names: { notice(name: string): void }
   isDead(who: Identity): boolean
 }
 
@@ -306,7 +307,7 @@ export class Returns {
 
   #run({ copy, granted, process, stops, delegations }: Returning, rollback: boolean): void {
     if (copy === undefined || granted === undefined) return
-    const { events, coordinator, router, identity, host } = this.#parts
+    const { events, coordinator, router, identity, host, names } = this.#parts
     const { name, epoch, line } = granted
     if (delegations.length > 0) coordinator.delegations.arrived(granted, delegations, identity)
     copy.run(epoch, line)
@@ -315,6 +316,8 @@ export class Returns {
     if (rollback) events.emit('rollback', { name, epoch, line, reason: 'the destination ended after the commit' })
     else events.emit('returned', { name, epoch, line, formerEpoch: process.epoch })
     host.log.warn({ name, epoch }, `${name} runs again: ${reason}`)
+    // G8: who watched the former line hears that it is over, though this life of the node never knew that one.
+    names.notice(name)
     router.callBack(name)
   }
 
