@@ -192,8 +192,7 @@ export class ChildCare {
   entryChanged(entry: Entry, before: Entry | undefined): void {
     const { name } = entry
     const record = this.roster.get(name)
-    if (this.#isLeftOverHere(entry, before)) this.#deps.stop(name).catch(() => {})
-    else if (record?.status === 'wanted' && this.#hasArrived(entry)) this.#starter.arrived(record)
+    if (record !== undefined && this.#runsHere(entry)) this.#lives(record, entry, before)
     if (entry.status === 'ended') this.#returned.delete(name)
     const group = this.groups.entryChanged(name)
     if (record !== undefined) this.caretaker.changed(name)
@@ -225,22 +224,22 @@ export class ChildCare {
     this.#deps.stop(name).catch(() => {})
   }
 
-  /**
-   * It is not wanted, and runs here: it has come from where nobody could stop it, from another cluster for one; or its
-   * move was in doubt, and it begins a new line here. Its home may not know it again.
-   */
-  #isLeftOverHere(entry: Entry, before: Entry | undefined): boolean {
-    const { name, node, line, status, via } = entry
-    const record = this.roster.get(name)
-    const runsHere = status === 'live' && node === this.#deps.self().node && via === undefined
-    if (!runsHere || record?.status !== 'removed') return false
-    const isWoken = before?.status === 'live' && before.node === node && before.line <= record.after
-    return isWoken || line <= record.after
+  #runsHere({ node, status, via }: Entry): boolean {
+    return status === 'live' && node === this.#deps.self().node && via === undefined
   }
 
-  /** Each move raises the epoch; the line stays. */
-  #hasArrived({ node, epoch, line, status, via }: Entry): boolean {
-    return status === 'live' && node === this.#deps.self().node && via === undefined && epoch > line
+  /**
+   * It runs here. If it is not wanted it has come from where nobody could stop it, from another cluster for one; or its
+   * move was in doubt, and it begins a new line here: its home may not know it again.
+   */
+  #lives(record: Child, { name, node, line, epoch }: Entry, before: Entry | undefined): void {
+    if (record.status === 'removed') {
+      const isWoken = before?.status === 'live' && before.node === node && before.line <= record.after
+      if (isWoken || line <= record.after) this.#deps.stop(name).catch(() => {})
+    } else if (record.status === 'wanted' && epoch > line) {
+      // Each move raises the epoch; the line stays.
+      this.#starter.arrived(record)
+    }
   }
 
   /** All members agree on who is one, or this node has other members. */
